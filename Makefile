@@ -1,0 +1,113 @@
+# The commands of this repository; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+PYTHON3 ?= python3
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' operator/pyproject.toml)
+# The local cluster: PROFILE is control-plane or node; DIR holds all of its state.
+PROFILE ?= control-plane
+DIR ?= .state/cluster
+# The image of the operator: BUILDER is buildah, docker or podman, whichever is found first.
+IMAGE ?= quantized-model-operator:$(VERSION)
+BUILDER ?= $(firstword $(notdir $(wildcard $(addsuffix /buildah,$(subst :, ,$(PATH))) \
+	$(addsuffix /docker,$(subst :, ,$(PATH))) $(addsuffix /podman,$(subst :, ,$(PATH))))))
+
+CLUSTER := PYTHONPATH=tests/cluster $(PYTHON3) -m qmo_cluster
+DEMO := $(PY) tests/demo/demo.py
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: $(READY) ## Make .venv from the pinned requirements (instant when it is current)
+
+$(READY): operator/requirements-dev.txt operator/requirements-uv.txt operator/pyproject.toml tests/tools/setup.sh
+	@tests/tools/setup.sh $(VENV)
+	@touch $@
+
+.PHONY: generate
+generate: $(READY) ## Write the CRD, RBAC, install.yaml and the API reference from the types
+	@$(PY) tests/tools/generate.py write
+
+.PHONY: verify
+verify: $(READY) ## Check that the generated files are current
+	@$(PY) tests/tools/generate.py verify
+
+.PHONY: format
+format: $(READY) ## Format the Python files
+	@$(VENV)/bin/ruff check --select I --fix --quiet
+	@$(VENV)/bin/ruff format
+
+.PHONY: lint
+lint: $(READY) ## Run every pre-commit hook on every file
+	@$(VENV)/bin/pre-commit run --all-files
+
+.PHONY: type
+type: $(READY) ## Check types alone
+	@$(VENV)/bin/mypy
+
+.PHONY: test
+test: $(READY) ## Run every layer: lint, unit, golden, shell, e2e, node
+	@$(PY) tests/tools/run_layers.py
+
+.PHONY: golden
+golden: $(READY) ## Rewrite the golden files (not in CI)
+	@if [ "$${CI:-}" = true ]; then echo "golden: refused, CI only compares golden files"; exit 1; fi
+	@$(PY) -m pytest tests/golden --rewrite-golden
+
+.PHONY: shell-test
+shell-test: $(READY) ## Run kopf in process against an emulated API server
+	@$(PY) tests/tools/run_layers.py shell
+
+.PHONY: e2e
+e2e: $(READY) ## Run the tests against a real API server and against real pods
+	@$(PY) tests/tools/run_layers.py e2e node
+
+.PHONY: chart
+chart: generate ## Lint, render and package the Helm chart into dist/
+	@$(PY) tests/tools/chart.py dist
+
+.PHONY: image
+image: ## Build the operator's image with buildah, docker or podman
+	@test -n "$(BUILDER)" || { echo "image: install buildah, docker or podman"; exit 1; }
+	$(BUILDER) $(if $(filter buildah,$(BUILDER)),bud,build) -t $(IMAGE) -f images/operator/Dockerfile .
+
+.PHONY: run
+run: $(READY) ## Run the operator here, against the current kubeconfig
+	@$(PY) -m quantized_model_operator run
+
+.PHONY: demo
+demo: $(READY) ## Start a cluster and serve a really quantised model with a really running vLLM
+	@$(DEMO)
+
+.PHONY: demo-down
+demo-down: $(READY) ## End what the demo started
+	@$(DEMO) down
+
+.PHONY: cluster-up
+cluster-up: ## Start a local Kubernetes: PROFILE=control-plane or PROFILE=node
+	@$(CLUSTER) up --profile $(PROFILE) --dir $(DIR)
+
+.PHONY: cluster-down
+cluster-down: ## End the local Kubernetes in DIR
+	@$(CLUSTER) down --dir $(DIR)
+
+.PHONY: bench
+bench: $(READY) ## Measure reconcile speed, memory and writes
+	@$(PY) -m pytest tests/bench
+
+.PHONY: requirements
+requirements: $(READY) ## Resolve all pinned requirements anew
+	@tests/tools/lock.sh
+
+.PHONY: release
+release: test chart image ## Everything a release needs, tested and packaged in dist/
+	@cd dist && sha256sum -- * > SHA256SUMS && cat SHA256SUMS
