@@ -84,16 +84,18 @@ def generate(generators: Iterable[Generator], root: Path) -> list[Path]:
 
 
 def differences(generators: Iterable[Generator], committed_root: Path) -> list[str]:
-    """One unified diff for each committed file that differs from what is generated today."""
+    """One text for each committed file that is missing or not what is generated today."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         copy_root = Path(folder)
         for copy in generate(generators, copy_root):
             name = copy.relative_to(copy_root)
             committed = committed_root / name
-            before = committed.read_text(encoding="utf-8") if committed.is_file() else ""
+            if not committed.is_file():
+                found.append(f"{name} is missing")
+                continue
             diff = difflib.unified_diff(
-                before.splitlines(keepends=True),
+                committed.read_text(encoding="utf-8").splitlines(keepends=True),
                 copy.read_text(encoding="utf-8").splitlines(keepends=True),
                 fromfile=f"{name} (committed)",
                 tofile=f"{name} (generated)",
