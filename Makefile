@@ -11,6 +11,10 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' operator/pyproject.toml)
+CACHE := $(or $(QMO_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/quantized-model-operator)
+
+CHART := charts/quantized-model-operator
+HELM ?= $(or $(shell command -v helm),$(CACHE)/helm/helm)
 # The local cluster: PROFILE is control-plane or node; DIR holds all of its state.
 PROFILE ?= control-plane
 DIR ?= .state/cluster
@@ -72,8 +76,18 @@ e2e: $(READY) ## Run the tests against a real API server and against real pods
 	@$(PY) tests/tools/run_layers.py e2e node
 
 .PHONY: chart
-chart: generate ## Lint, render and package the Helm chart into dist/
-	@$(PY) tests/tools/chart.py dist
+chart: verify $(HELM) ## Lint, render and package the Helm chart into dist/
+	@$(HELM) lint --strict --quiet $(CHART)
+	@for values in /dev/null $(wildcard $(CHART)/ci/*-values.yaml); do \
+	  $(HELM) template release $(CHART) --namespace qm-system --values "$$values" >/dev/null; \
+	done
+	@$(HELM) package $(CHART) --destination dist
+
+# Without a helm on the PATH, the one that the local cluster pins is built.
+$(CACHE)/helm/helm: tests/cluster/tools/helm/go.mod tests/cluster/tools/helm/go.sum
+	@mkdir -p $(@D)
+	CGO_ENABLED=0 go build -C tests/cluster/tools/helm -mod=readonly -trimpath -buildvcs=false -ldflags '-s -w' \
+	  -o $@ helm.sh/helm/v4/cmd/helm
 
 .PHONY: image
 image: ## Build the operator's image with buildah, docker or podman

@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../operator"
 
-uv=$(command -v uv || echo "${XDG_CACHE_HOME:-$HOME/.cache}/quantized-model-operator/uv/bin/uv")
+cache=${QMO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/quantized-model-operator}
+uv=$(command -v uv || echo "$cache/uv/bin/uv")
 compile=("$uv" pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11
   --custom-compile-command "make requirements")
 

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 venv=${1:-.venv}
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/quantized-model-operator
+cache=${QMO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/quantized-model-operator}
 private=$cache/uv
 
 find_python() {
