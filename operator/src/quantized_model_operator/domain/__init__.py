@@ -1,0 +1,1 @@
+"""What we know: arithmetic, tables and frozen values; standard library only."""

@@ -1,0 +1,1 @@
+"""Pure: everything learned in one reconcile, as status and Events."""

@@ -1,0 +1,77 @@
+"""Pure: how far the Deployment has carried out the planned revision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quantized_model_operator.domain.child_objects import AppliedObjects
+from quantized_model_operator.domain.cluster_state import ObjectKey, Observed
+from quantized_model_operator.plan.plan import Plan, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Counts of replicas, and whether they are those of the revision that is wanted now."""
+
+    wanted: int
+    existing: int
+    updated: int
+    ready: int
+    is_current: bool
+    """The Deployment controller has seen the applied revision, and it is the planned one."""
+    deadline_message: str
+    """Of the Deployment, when its rollout made no progress in time or no pod may be created."""
+
+    @property
+    def available(self) -> bool:
+        """At least one replica answers, whatever its revision."""
+        return self.ready > 0
+
+    @property
+    def is_complete(self) -> bool:
+        """All wanted replicas answer, and no other exists."""
+        return self.is_current and self.wanted == self.existing == self.updated and self._all_ready
+
+    @property
+    def _all_ready(self) -> bool:
+        return self.ready == self.wanted
+
+    @property
+    def verdict(self) -> tuple[str, str, str]:
+        """Status, reason and message of the condition Ready; an empty message: the reason's own."""
+        if self.is_complete:
+            return "True", "ScaledToZero" if self.wanted == 0 else "Answering", ""
+        if self.deadline_message:
+            return "False", "DeadlineExceeded", self.deadline_message
+        progress = f"{self.ready} of {self.wanted} replicas answer"
+        if self.is_current and self.updated == self.existing and self.ready:
+            return "False", "Scaling", progress
+        if self.ready:
+            return "False", "RollingOut", f"{self.updated} replicas are of this spec; {progress}"
+        return "False", "Starting", f"{progress}; vLLM has not answered yet"
+
+
+def readiness(plan: Plan, observed: Observed, applied: AppliedObjects) -> Readiness:
+    """From the Deployment as it is after this reconcile."""
+    key = ObjectKey("Deployment", observed.key.name)
+    live = applied.objects.get(key) or observed.children.get(key) or {}
+    status: Mapping[str, Any] = live.get("status") or {}
+    seen = int(status.get("observedGeneration") or 0)
+    generation = int((live.get("metadata") or {}).get("generation") or 0)
+    return Readiness(
+        wanted=plan.model.replicas,
+        existing=int(status.get("replicas") or 0),
+        updated=int(status.get("updatedReplicas") or 0),
+        ready=int(status.get("readyReplicas") or 0),
+        is_current=plan.stage is Stage.SERVE and bool(live) and seen >= generation > 0,
+        deadline_message=_deadline_message(status),
+    )
+
+
+def _deadline_message(status: Mapping[str, Any]) -> str:
+    for condition in status.get("conditions") or ():
+        failed = condition["type"] == "ReplicaFailure" and condition["status"] == "True"
+        late = condition.get("reason") == "ProgressDeadlineExceeded"
+        if failed or late:
+            return str(condition.get("message", ""))
+    return ""
