@@ -1,0 +1,159 @@
+"""Pure: how a checkpoint sits on so many GPUs of one kind."""
+
+from dataclasses import dataclass
+
+from quantized_model_operator.domain.accelerators import NO_COMPUTE_CAPABILITY
+from quantized_model_operator.domain.checkpoint import CheckpointFacts
+from quantized_model_operator.domain.engine_version import EngineVersion
+from quantized_model_operator.domain.gpu_candidates import Candidate
+from quantized_model_operator.domain.gpu_memory import (
+    DEFAULT_UTILIZATION,
+    GPU_BLOCK_TOKENS,
+    BatchLimits,
+    MemoryEstimate,
+    MemorySetup,
+    default_batch_limits,
+    estimate_memory,
+    kv_bytes_per_token,
+    kv_cache_tokens,
+    needed_kv_tokens,
+)
+from quantized_model_operator.domain.kernels import HOPPER, KernelChoice, gpu_kernels
+from quantized_model_operator.domain.model_length import longest_length
+from quantized_model_operator.domain.outcome import Problem
+from quantized_model_operator.domain.plan_values import ServingRequest
+from quantized_model_operator.domain.quantization import (
+    ComputeCapability,
+    compute_capability_problem,
+    resolve_dtype,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A checkpoint on ``tensor_parallel_size`` GPUs of one kind; nothing is decided here."""
+
+    candidate: Candidate
+    tensor_parallel_size: int
+    dtype: str
+    kernels: KernelChoice
+    memory: MemoryEstimate
+    conservative_tokens: int
+    expected_tokens: int
+    length: int | None
+    """The requested or the longest length; ``None`` when it does not fit."""
+    relies_on_window: bool
+    """The length fits only because attention is windowed."""
+
+    @property
+    def in_sight(self) -> bool:
+        """Whether a schedulable node has so many of these GPUs now."""
+        return self.candidate.nodes_with(self.tensor_parallel_size) > 0
+
+
+def candidate_dtype(
+    facts: CheckpointFacts, request: ServingRequest, version: EngineVersion, candidate: Candidate
+) -> str | Problem:
+    """The dtype on this GPU, or the rule by which GPU, dtype and KV dtype do not go together."""
+    accelerator = candidate.accelerator
+    capability = accelerator.compute_capability
+    too_old = compute_capability_problem(version, capability, accelerator.product)
+    if accelerator.unsupported and capability == NO_COMPUTE_CAPABILITY:
+        return Problem(
+            reason="UnsupportedAccelerator",
+            field="spec.hardware.products",
+            message=f"{accelerator.unsupported}, so {accelerator.product} is not planned: use "
+            "NVIDIA GPUs",
+        )
+    if too_old is not None:
+        return too_old
+    dtype = resolve_dtype(request.dtype, facts.dtype, capability)
+    if isinstance(dtype, Problem):
+        return dtype
+    return _kv_cache_problem(request, dtype, capability) or dtype
+
+
+def evaluate(
+    facts: CheckpointFacts,
+    request: ServingRequest,
+    version: EngineVersion,
+    candidate: Candidate,
+    *,
+    size: int,
+    dtype: str,
+) -> Fit | None:
+    """The fit for one legal tensor parallel size; ``None`` when no kernel takes the shapes."""
+    accelerator = candidate.accelerator
+    kernels = gpu_kernels(facts, size, dtype, accelerator.compute_capability, version)
+    if kernels is None:
+        return None
+    batch = batch_limits(request, candidate)
+    setup = MemorySetup(
+        total_bytes=accelerator.memory_bytes,
+        utilization=request.gpu_memory_utilization or DEFAULT_UTILIZATION,
+        tensor_parallel_size=size,
+        batch=batch,
+        enforce_eager=request.enforce_eager,
+        engine_version=version,
+    )
+    memory = estimate_memory(facts, setup)
+    token_bytes = kv_bytes_per_token(facts, size, request.kv_cache_dtype or "auto")
+    tokens = kv_cache_tokens(memory.conservative_kv_bytes, token_bytes, GPU_BLOCK_TOKENS)
+    length = longest_length(facts, request.max_model_length, tokens)
+    windowed = length is None and _window_fits(facts, request, batch, tokens)
+    return Fit(
+        candidate=candidate,
+        tensor_parallel_size=size,
+        dtype=dtype,
+        kernels=kernels,
+        memory=memory,
+        conservative_tokens=tokens,
+        expected_tokens=kv_cache_tokens(memory.expected_kv_bytes, token_bytes, GPU_BLOCK_TOKENS),
+        length=request.max_model_length if windowed else length,
+        relies_on_window=windowed,
+    )
+
+
+def batch_limits(request: ServingRequest, candidate: Candidate) -> BatchLimits:
+    """The user's batch limits, and vLLM's own where the user set none."""
+    accelerator = candidate.accelerator
+    own = default_batch_limits(accelerator.product, accelerator.memory_bytes)
+    return BatchLimits(
+        max_num_batched_tokens=request.max_num_batched_tokens or own.max_num_batched_tokens,
+        max_num_seqs=request.max_num_seqs or own.max_num_seqs,
+    )
+
+
+def _kv_cache_problem(
+    request: ServingRequest, dtype: str, capability: ComputeCapability
+) -> Problem | None:
+    """FlashAttention 3 writes bfloat16 from an fp8 cache and dies in float16.
+
+    Source: our measurement on H200 with vLLM 0.25.1 and 0.33.0, 2026-11; dies after loading.
+    """
+    fp8 = (request.kv_cache_dtype or "auto").startswith("fp8")
+    if not fp8 or capability != HOPPER or dtype != "float16":
+        return None
+    return Problem(
+        reason="KvCacheDtypeUnsupported",
+        field="spec.engine.kvCacheDtype",
+        message=(
+            f"On compute capability 9.0 a KV cache of {request.kv_cache_dtype} needs dtype "
+            "bfloat16, and this plan would use float16: set spec.engine.dtype to bfloat16, or "
+            "leave kvCacheDtype out"
+        ),
+    )
+
+
+def _window_fits(
+    facts: CheckpointFacts, request: ServingRequest, batch: BatchLimits, tokens: int
+) -> bool:
+    if not facts.sliding_window or request.max_model_length is None:
+        return False
+    needed = needed_kv_tokens(
+        request.max_model_length,
+        GPU_BLOCK_TOKENS,
+        facts.sliding_window,
+        batch.max_num_batched_tokens,
+    )
+    return needed <= tokens

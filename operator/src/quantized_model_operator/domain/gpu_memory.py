@@ -1,0 +1,312 @@
+"""Pure: how much KV cache a model has on a GPU, as vLLM sizes it, in two numbers.
+
+``expected`` is what vLLM will log, ``conservative`` is what a verdict may rely on before a first
+start. All figures are per rank and in bytes unless a name says otherwise.
+
+    KV = utilisation * total - weights - process - activation peak - CUDA graphs
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+from quantized_model_operator.domain.accelerators import GIB
+from quantized_model_operator.domain.checkpoint import CheckpointFacts
+from quantized_model_operator.domain.engine_version import EngineVersion, row_for
+
+DEFAULT_UTILIZATION = 0.92
+"""Source: vLLM 0.33.0 config/cache.py, 2026-11 (0.9 in 0.11; a plan always passes it)."""
+
+GPU_BLOCK_TOKENS = 16
+CPU_BLOCK_TOKENS = 128
+"""Tokens of a KV block. Source: vLLM 0.33.0 on CUDA; our measurement with 0.32.0 on CPU."""
+
+VOCABULARY_MULTIPLE = 64
+"""Source: vLLM 0.33.0 vocab_parallel_embedding.py, 2026-11."""
+
+KV_CACHE_DTYPE_BYTES = {
+    "auto": 2,
+    "float16": 2,
+    "bfloat16": 2,
+    "fp8": 1,
+    "fp8_e4m3": 1,
+    "fp8_e5m2": 1,
+}
+"""Bytes of one key or value. Source: vLLM 0.33.0, measured for auto and fp8 on H200, 2026-11;
+``auto`` is the model's dtype, two bytes for GPTQ whatever the bits of the weights."""
+
+CONSERVATIVE_FRACTION = 0.15
+CONSERVATIVE_FLOOR_BYTES = 3 * GIB // 10
+"""What the verdict stays below the expectation: the larger of both. Source: our rule; every
+measured run of 0.25.1 and 0.33.0 on H200 lies above it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRow:
+    """Constants of the memory model for a range of vLLM versions."""
+
+    since: EngineVersion
+    weights_overhead_bytes: int
+    """What loading adds to the size on disk."""
+    process_bytes: int
+    """CUDA context and all that is neither weights nor activations nor graphs."""
+    parallel_process_bytes: int
+    """Added when ranks talk to each other (NCCL, custom all-reduce)."""
+    sampler_bytes_per_logit: int
+    mlp_bytes_per_activation: int
+    hidden_bytes_per_element: int
+    graph_bytes: int
+    """Deducted for CUDA graphs of a model with 28 layers."""
+    measured: frozenset[EngineVersion]
+    """Minor versions that the constants were measured with."""
+    source: str
+
+
+MEMORY_ROWS = (
+    MemoryRow(
+        since=EngineVersion(0, 11),
+        weights_overhead_bytes=int(0.10 * GIB),
+        process_bytes=int(1.30 * GIB),
+        parallel_process_bytes=int(0.7 * GIB),
+        sampler_bytes_per_logit=0,
+        mlp_bytes_per_activation=0,
+        hidden_bytes_per_element=0,
+        graph_bytes=0,
+        measured=frozenset({EngineVersion(0, 25)}),
+        source="our measurement, vLLM 0.25.1 on one H200, six runs, 2026-11; several GPUs assumed",
+    ),
+    MemoryRow(
+        since=EngineVersion(0, 26),
+        weights_overhead_bytes=int(0.07 * GIB),
+        process_bytes=int(0.75 * GIB),
+        parallel_process_bytes=int(0.7 * GIB),
+        sampler_bytes_per_logit=14,
+        mlp_bytes_per_activation=6,
+        hidden_bytes_per_element=2,
+        graph_bytes=int(0.86 * GIB),
+        measured=frozenset({EngineVersion(0, 33)}),
+        source="our measurement, vLLM 0.33.0 on one H200, five runs, 2026-11; several GPUs assumed",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLimits:
+    """How much one step may hold."""
+
+    max_num_batched_tokens: int
+    max_num_seqs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRow:
+    """Default batch limits from a card size on."""
+
+    minimum_memory_bytes: int
+    excluded_products: tuple[str, ...]
+    limits: BatchLimits
+
+
+BATCH_ROWS = (
+    BatchRow(
+        minimum_memory_bytes=160 * GIB,
+        excluded_products=(),
+        limits=BatchLimits(max_num_batched_tokens=16384, max_num_seqs=1024),
+    ),
+    BatchRow(
+        minimum_memory_bytes=70 * GIB,
+        excluded_products=("A100", "GB10"),
+        limits=BatchLimits(max_num_batched_tokens=8192, max_num_seqs=1024),
+    ),
+    BatchRow(
+        minimum_memory_bytes=0,
+        excluded_products=(),
+        limits=BatchLimits(max_num_batched_tokens=2048, max_num_seqs=256),
+    ),
+)
+"""The first row that holds. Source: vLLM 0.33.0 engine/arg_utils.py; H200 measured, 2026-11."""
+
+CPU_BATCH_LIMITS = BatchLimits(max_num_batched_tokens=2048, max_num_seqs=128)
+"""Source: vLLM 0.33.0 engine/arg_utils.py, for one worker, 2026-11."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemorySetup:
+    """Everything but the checkpoint that decides about memory."""
+
+    total_bytes: int
+    """Of one GPU, as torch reports it."""
+    utilization: float
+    tensor_parallel_size: int
+    batch: BatchLimits
+    enforce_eager: bool
+    engine_version: EngineVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryEstimate:
+    """What one GPU holds; KV sizes are 0 when the weights already fill it."""
+
+    weights_bytes: int
+    conservative_kv_bytes: int
+    expected_kv_bytes: int
+
+
+def default_batch_limits(product: str, memory_bytes: int) -> BatchLimits:
+    """VLLM's own batch limits for an OpenAI server on this GPU."""
+    for row in BATCH_ROWS:
+        excluded = any(name in product for name in row.excluded_products)
+        if memory_bytes >= row.minimum_memory_bytes and not excluded:
+            return row.limits
+    return BATCH_ROWS[-1].limits
+
+
+def memory_is_measured(version: EngineVersion) -> bool:
+    """Whether the constants were measured with this very minor version."""
+    return version.release in row_for(MEMORY_ROWS, version).measured
+
+
+def padded_vocabulary(vocabulary: int) -> int:
+    """Vocabulary entries as vLLM pads them."""
+    return -(-vocabulary // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
+
+
+def rank_weights_bytes(facts: CheckpointFacts, setup: MemorySetup) -> int:
+    """Weights on one GPU after loading.
+
+    The size on disk is the best predictor; KV heads fewer than ranks are repeated.
+    Source: vLLM 0.33.0 layers/linear.py; measured 5.19 on disk -> 5.29 GiB on H200.
+    """
+    size = setup.tensor_parallel_size
+    overhead = row_for(MEMORY_ROWS, setup.engine_version).weights_overhead_bytes
+    return -(-facts.weights_bytes // size) + _repeated_kv_bytes(facts, size) + overhead
+
+
+def kv_bytes_per_token(
+    facts: CheckpointFacts, tensor_parallel_size: int, kv_cache_dtype: str
+) -> int:
+    """KV bytes of one token on one rank, over all layers.
+
+    Source: vLLM 0.33.0 v1/kv_cache_interface.py; exact in every run on H200, fp8 included.
+    """
+    rank_kv_heads = max(1, facts.kv_heads // tensor_parallel_size)
+    element_bytes = KV_CACHE_DTYPE_BYTES[kv_cache_dtype]
+    return 2 * rank_kv_heads * facts.head_size * element_bytes * facts.layers
+
+
+def kv_cache_tokens(kv_bytes: int, bytes_per_token: int, block_tokens: int) -> int:
+    """Tokens that fit: whole blocks, less the one that vLLM keeps for itself.
+
+    Source: vLLM 0.33.0 v1/core/block_pool.py; measured on GPU and CPU.
+    """
+    blocks = kv_bytes // (bytes_per_token * block_tokens)
+    return max(0, blocks - 1) * block_tokens
+
+
+def needed_kv_tokens(
+    length_tokens: int,
+    block_tokens: int,
+    sliding_window_tokens: int = 0,
+    max_num_batched_tokens: int = 0,
+) -> int:
+    """KV tokens one request of this length needs, in whole blocks.
+
+    Source: vLLM 0.33.0 v1/kv_cache_interface.py (full and sliding window attention).
+    """
+    full = -(-length_tokens // block_tokens) * block_tokens
+    if not sliding_window_tokens:
+        return full
+    window = min(sliding_window_tokens - 1 + 2 * max_num_batched_tokens, length_tokens)
+    return min(full, (-(-window // block_tokens) + 1) * block_tokens)
+
+
+def needed_kv_bytes(length_tokens: int, bytes_per_token: int, block_tokens: int) -> int:
+    """KV bytes one request of this length needs, the reserved block not counted."""
+    return needed_kv_tokens(length_tokens, block_tokens) * bytes_per_token
+
+
+def estimate_memory(facts: CheckpointFacts, setup: MemorySetup) -> MemoryEstimate:
+    """Weights and both KV figures of one rank."""
+    weights_bytes = rank_weights_bytes(facts, setup)
+    expected_bytes = _expected_kv_bytes(facts, setup, weights_bytes)
+    margin_bytes = max(CONSERVATIVE_FLOOR_BYTES, ceil(expected_bytes * CONSERVATIVE_FRACTION))
+    formula_bytes = formula_kv_bytes(facts, setup, weights_bytes)
+    return MemoryEstimate(
+        weights_bytes=weights_bytes,
+        expected_kv_bytes=max(0, expected_bytes),
+        conservative_kv_bytes=max(0, min(formula_bytes, expected_bytes - margin_bytes)),
+    )
+
+
+def formula_kv_bytes(facts: CheckpointFacts, setup: MemorySetup, weights_bytes: int) -> int:
+    """KV bytes by the general formula that knows no engine version; may be negative.
+
+    Source: vLLM 0.33.0 v1/worker/gpu_worker.py for the terms, our estimate for the constants;
+    pessimistic for 0.25.1 and optimistic for 0.33.0, so never used alone.
+    """
+    context_bytes = int((0.6 if setup.tensor_parallel_size == 1 else 1.3) * GIB)
+    graph_bytes = 0 if setup.enforce_eager else GIB // 2
+    reserve_bytes = int(0.15 * GIB)
+    batch = setup.batch
+    rank_heads = facts.heads + 2 * facts.kv_heads
+    attention_bytes = (
+        batch.max_num_batched_tokens * rank_heads * facts.head_size * 2
+    ) // setup.tensor_parallel_size
+    mlp_bytes = (
+        batch.max_num_batched_tokens * 3 * facts.intermediate_size * 2
+    ) // setup.tensor_parallel_size
+    logit_bytes = batch.max_num_seqs * padded_vocabulary(facts.vocabulary) * 8
+    activation_bytes = batch.max_num_batched_tokens * facts.hidden_size * 2 + max(
+        attention_bytes, mlp_bytes, logit_bytes
+    )
+    return (
+        _budget_bytes(setup)
+        - weights_bytes
+        - context_bytes
+        - activation_bytes
+        - graph_bytes
+        - reserve_bytes
+    )
+
+
+def _budget_bytes(setup: MemorySetup) -> int:
+    return ceil(setup.total_bytes * setup.utilization)
+
+
+def _expected_kv_bytes(facts: CheckpointFacts, setup: MemorySetup, weights_bytes: int) -> int:
+    row = row_for(MEMORY_ROWS, setup.engine_version)
+    parallel_bytes = row.parallel_process_bytes if setup.tensor_parallel_size > 1 else 0
+    graph_bytes = 0 if setup.enforce_eager else row.graph_bytes
+    return (
+        _budget_bytes(setup)
+        - weights_bytes
+        - row.process_bytes
+        - parallel_bytes
+        - _activation_peak_bytes(facts, setup, row)
+        - graph_bytes
+    )
+
+
+def _activation_peak_bytes(facts: CheckpointFacts, setup: MemorySetup, row: MemoryRow) -> int:
+    """The peak of the profile run: sampling all sequences, or the widest linear.
+
+    Fitted to runs with 8192 batched tokens and 1024 sequences; its slope is a guess.
+    """
+    tokens = setup.batch.max_num_batched_tokens
+    sequences = min(setup.batch.max_num_seqs, tokens)
+    sampler_bytes = row.sampler_bytes_per_logit * sequences * padded_vocabulary(facts.vocabulary)
+    mlp_bytes = (
+        row.mlp_bytes_per_activation * tokens * facts.intermediate_size
+    ) // setup.tensor_parallel_size
+    hidden_bytes = row.hidden_bytes_per_element * tokens * facts.hidden_size
+    return max(sampler_bytes, mlp_bytes) + hidden_bytes
+
+
+def _repeated_kv_bytes(facts: CheckpointFacts, size: int) -> int:
+    """What a rank holds of k and v projections beyond its even share."""
+    if size <= facts.kv_heads:
+        return 0
+    features = facts.hidden_size * facts.kv_heads * facts.head_size
+    groups = 1 if facts.group_size == -1 else -(-facts.hidden_size // facts.group_size)
+    scales = groups * facts.kv_heads * facts.head_size
+    projections_bytes = 2 * facts.layers * (features * facts.bits // 8 + 2 * scales)
+    return projections_bytes // facts.kv_heads - projections_bytes // size

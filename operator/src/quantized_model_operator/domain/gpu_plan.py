@@ -1,0 +1,150 @@
+"""Pure: the plan of a model on GPUs: the smallest legal number of them that is enough."""
+
+from collections.abc import Iterable, Sequence
+
+from quantized_model_operator.domain.checkpoint import CheckpointFacts
+from quantized_model_operator.domain.cluster_state import ObservedNode
+from quantized_model_operator.domain.engine_version import EngineVersion
+from quantized_model_operator.domain.gpu_candidates import Candidate, candidates, suggestions
+from quantized_model_operator.domain.gpu_fit import Fit, candidate_dtype, evaluate
+from quantized_model_operator.domain.gpu_memory import KV_CACHE_DTYPE_BYTES
+from quantized_model_operator.domain.gpu_refusals import (
+    gpu_refusal,
+    illegal_size,
+    with_suggestions,
+)
+from quantized_model_operator.domain.gpu_report import gpu_serving_plan
+from quantized_model_operator.domain.model_length import length_problem, unlimited_length
+from quantized_model_operator.domain.outcome import Problem
+from quantized_model_operator.domain.plan_values import ServingPlan, ServingRequest
+from quantized_model_operator.domain.tensor_parallel import legal_sizes
+
+USEFUL_LENGTH_TOKENS = 8192
+"""Without a requested length, more GPUs are taken only while fewer tokens than this fit (or than
+the model's own limit). Source: our rule; longer contexts are asked for by maxModelLen."""
+
+SUGGESTIONS = 3
+"""Known GPUs that a refusal names."""
+
+
+def plan_gpu(
+    facts: CheckpointFacts,
+    request: ServingRequest,
+    version: EngineVersion,
+    nodes: Sequence[ObservedNode],
+) -> ServingPlan | tuple[Problem, ...]:
+    """The plan on GPUs; the checkpoint itself is known to be servable by this vLLM."""
+    problems = tuple(_setting_problems(facts, request))
+    if problems:
+        return problems
+    found = candidates(request, nodes)
+    if isinstance(found, Problem):
+        return (_with_known(found, facts, request, version),)
+    usable, refusals = _usable(facts, request, version, found)
+    if not usable:
+        return tuple(_with_known(problem, facts, request, version) for problem in refusals)
+    fits = _fits(facts, request, version, usable)
+    chosen = _choose(facts, request, fits)
+    if chosen is None:
+        problem = gpu_refusal(facts, request, [item for item, _ in usable], fits)
+        return (_with_known(problem, facts, request, version),)
+    return gpu_serving_plan(facts, request, version, chosen, fits)
+
+
+def _setting_problems(facts: CheckpointFacts, request: ServingRequest) -> Iterable[Problem]:
+    """What no GPU can mend."""
+    if problem := length_problem(facts, request.max_model_length):
+        yield problem
+    if request.gpus_per_replica is not None:
+        yield from illegal_size(facts, request.gpus_per_replica)
+    kv_cache_dtype = request.kv_cache_dtype or "auto"
+    if kv_cache_dtype not in KV_CACHE_DTYPE_BYTES:
+        yield Problem(
+            reason="KvCacheDtypeUnsupported",
+            field="spec.engine.kvCacheDtype",
+            message=(
+                f"A KV cache of {kv_cache_dtype} is not planned: set kvCacheDtype to one of "
+                f"{', '.join(KV_CACHE_DTYPE_BYTES)}"
+            ),
+        )
+
+
+def _usable(
+    facts: CheckpointFacts,
+    request: ServingRequest,
+    version: EngineVersion,
+    found: Iterable[Candidate],
+) -> tuple[list[tuple[Candidate, str]], tuple[Problem, ...]]:
+    """The candidates with the dtype on each, and why the others are none."""
+    usable: list[tuple[Candidate, str]] = []
+    refusals: list[Problem] = []
+    for candidate in found:
+        dtype = candidate_dtype(facts, request, version, candidate)
+        if isinstance(dtype, Problem):
+            refusals.append(dtype)
+        else:
+            usable.append((candidate, dtype))
+    return usable, tuple(dict.fromkeys(refusals))
+
+
+def _fits(
+    facts: CheckpointFacts,
+    request: ServingRequest,
+    version: EngineVersion,
+    usable: Iterable[tuple[Candidate, str]],
+) -> list[Fit]:
+    """Every legal size on every usable candidate, the most wanted first."""
+    fits = [
+        fit
+        for candidate, dtype in usable
+        for size in legal_sizes(facts, candidate.largest_size)
+        if (fit := evaluate(facts, request, version, candidate, size=size, dtype=dtype))
+    ]
+    return sorted(fits, key=_preference)
+
+
+def _preference(fit: Fit) -> tuple[bool, int, int, str]:
+    """Nodes in sight first, then fewer GPUs, then smaller ones."""
+    accelerator = fit.candidate.accelerator
+    return (
+        not fit.in_sight,
+        fit.tensor_parallel_size,
+        accelerator.memory_bytes,
+        accelerator.product,
+    )
+
+
+def _choose(facts: CheckpointFacts, request: ServingRequest, fits: Sequence[Fit]) -> Fit | None:
+    """The first fit that is enough; else, without a requested length, the longest one."""
+    asked = request.gpus_per_replica
+    allowed = [
+        fit for fit in fits if fit.length is not None and asked in {None, fit.tensor_parallel_size}
+    ]
+    if request.max_model_length is not None or not allowed:
+        return allowed[0] if allowed else None
+    useful = min(USEFUL_LENGTH_TOKENS, unlimited_length(facts))
+    enough = [fit for fit in allowed if (fit.length or 0) >= useful]
+    return enough[0] if enough else max(allowed, key=lambda fit: fit.length or 0)
+
+
+def _with_known(
+    problem: Problem, facts: CheckpointFacts, request: ServingRequest, version: EngineVersion
+) -> Problem:
+    """The problem; if other products mend it, with the known ones that would."""
+    if problem.field != "spec.hardware.products":
+        return problem
+    return with_suggestions(problem, _suggested(facts, request, version))
+
+
+def _suggested(
+    facts: CheckpointFacts, request: ServingRequest, version: EngineVersion
+) -> tuple[Fit, ...]:
+    """The smallest known GPUs on which this request would be planned, three at most."""
+    usable, _ = _usable(facts, request, version, suggestions(request))
+    fits = _fits(facts, request, version, usable)
+    found: list[Fit] = []
+    while len(found) < SUGGESTIONS and (fit := _choose(facts, request, fits)) is not None:
+        found.append(fit)
+        memory_bytes = fit.candidate.accelerator.memory_bytes
+        fits = [item for item in fits if item.candidate.accelerator.memory_bytes > memory_bytes]
+    return tuple(found)
