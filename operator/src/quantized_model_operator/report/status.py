@@ -62,7 +62,7 @@ def report(plan: Plan, observed: Observed, applied: AppliedObjects, settings: Se
     findings = [
         _ready(plan, state, trouble, problems),
         *_stages(plan, observed, problems),
-        _available(state),
+        _available(plan, state),
         *_kstatus(plan, state, trouble, problems),
     ]
     status = {
@@ -131,7 +131,8 @@ def _conflicts(applied: AppliedObjects) -> Iterator[Problem]:
 def _trouble(plan: Plan, observed: Observed, state: Readiness) -> Trouble | None:
     """What is wrong with the pods of the current stage."""
     if plan.stage is Stage.SERVE:
-        return None if state.is_complete else serving_trouble(observed)
+        settled = state.is_complete or not state.is_current
+        return None if settled else serving_trouble(observed)
     step = plan.inspection if plan.stage is Stage.INSPECT else plan.fetch
     if step is None or step.pod is None or step.report is not None:
         return None
@@ -197,10 +198,11 @@ def _true(type_: ConditionType, reason: str) -> Finding:
     return Finding(type=type_, status="True", reason=reason, message=REASONS[reason])
 
 
-def _available(state: Readiness) -> Finding:
+def _available(plan: Plan, state: Readiness) -> Finding:
     if state.available:
         return _true(ConditionType.AVAILABLE, "Answering")
-    reason = "ScaledToZero" if state.wanted == 0 else "Starting"
+    working = _WORKING[plan.stage][1] if plan.stage in _WORKING else "Starting"
+    reason = "ScaledToZero" if state.wanted == 0 else working
     return Finding(
         type=ConditionType.AVAILABLE, status="False", reason=reason, message=REASONS[reason]
     )

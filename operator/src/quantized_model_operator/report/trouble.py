@@ -27,6 +27,8 @@ _CREATE_REASONS = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 )
 _KILLED = 137
+_REVISION_LABEL = "pod-template-hash"
+"""Set by the Deployment controller on the pods of one template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +54,14 @@ def serving_pods(observed: Observed) -> tuple[ObservedPod, ...]:
 
 
 def serving_trouble(observed: Observed) -> Trouble | None:
-    """The first trouble among the newest pods of the Deployment; ``None`` when there is none."""
-    for pod in reversed(serving_pods(observed)):
+    """The first trouble among the pods of the newest revision; ``None`` when there is none.
+
+    Pods of the revision before do not count: mending the spec must clear what they died of.
+    """
+    pods = serving_pods(observed)
+    for pod in reversed(pods):
+        if pod.labels.get(_REVISION_LABEL) != pods[-1].labels.get(_REVISION_LABEL):
+            continue
         found = pod_trouble(pod, observed)
         if found:
             return found
