@@ -1,0 +1,3 @@
+module qmo.test/cluster/echo
+
+go 1.26.0
