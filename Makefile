@@ -18,10 +18,10 @@ HELM ?= $(or $(shell command -v helm),$(CACHE)/helm/helm)
 # The local cluster: PROFILE is control-plane or node; DIR holds all of its state.
 PROFILE ?= control-plane
 DIR ?= .state/cluster
-# The image of the operator: BUILDER is buildah, docker or podman, whichever is found first.
+# The engine that builds the image, if one answers; otherwise buildah makes it on a base of its own, which needs root
+# and no registry.
 IMAGE ?= quantized-model-operator:$(VERSION)
-BUILDER ?= $(firstword $(notdir $(wildcard $(addsuffix /buildah,$(subst :, ,$(PATH))) \
-	$(addsuffix /docker,$(subst :, ,$(PATH))) $(addsuffix /podman,$(subst :, ,$(PATH))))))
+ENGINE ?= $(shell for engine in docker podman; do $$engine info >/dev/null 2>&1 && echo $$engine && break; done)
 
 CLUSTER := PYTHONPATH=tests/cluster $(PYTHON3) -m qmo_cluster
 DEMO := $(PY) tests/demo/demo.py
@@ -90,9 +90,9 @@ $(CACHE)/helm/helm: tests/cluster/tools/helm/go.mod tests/cluster/tools/helm/go.
 	  -o $@ helm.sh/helm/v4/cmd/helm
 
 .PHONY: image
-image: ## Build the operator's image with buildah, docker or podman
-	@test -n "$(BUILDER)" || { echo "image: install buildah, docker or podman"; exit 1; }
-	$(BUILDER) $(if $(filter buildah,$(BUILDER)),bud,build) -t $(IMAGE) -f images/operator/Dockerfile .
+image: ## Build the operator's image with docker, podman or buildah
+	$(if $(ENGINE),$(ENGINE) build --file images/operator/Dockerfile,$(PYTHON3) images/build.py operator --no-archive) \
+	  --tag $(IMAGE) $(if $(ENGINE),.)
 
 .PHONY: run
 run: $(READY) ## Run the operator here, against the current kubeconfig
@@ -121,7 +121,11 @@ bench: $(READY) ## Measure reconcile speed, memory and writes
 .PHONY: requirements
 requirements: $(READY) ## Resolve all pinned requirements anew
 	@tests/tools/lock.sh
+	@images/lock.sh
 
 .PHONY: release
-release: test chart image ## Everything a release needs, tested and packaged in dist/
-	@cd dist && sha256sum -- * > SHA256SUMS && cat SHA256SUMS
+release: test chart ## Test, then write chart, wheel, CRD, manifest, image and checksums to dist/
+	@cp crds/quantizedmodels.yaml charts/install.yaml dist/
+	@cd operator && ../$(VENV)/bin/hatchling build --target wheel --directory ../dist
+	@$(PYTHON3) images/build.py operator --tag $(IMAGE) --archive dist/$(subst :,-,$(notdir $(IMAGE))).tar
+	@cd dist && rm -f SHA256SUMS && sha256sum -- * > SHA256SUMS && cat SHA256SUMS
