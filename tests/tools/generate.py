@@ -38,14 +38,32 @@ class Generator:
     targets: tuple[str, ...]
 
 
+# In this order: the last one renders the chart with what the others wrote into it.
 GENERATORS: tuple[Generator, ...] = (
     Generator(
         name="CRD",
         source="quantized_model_operator.api.crd:crd_document",
-        targets=(
-            "crds/quantizedmodels.yaml",
-            "charts/quantized-model-operator/files/quantizedmodels.yaml",
-        ),
+        targets=("crds/quantizedmodels.yaml",),
+    ),
+    Generator(
+        name="CRD of the chart",
+        source="tools.chart_files:crd_template",
+        targets=("charts/quantized-model-operator/templates/crd.yaml",),
+    ),
+    Generator(
+        name="permissions of the chart",
+        source="tools.chart_files:permissions_template",
+        targets=("charts/quantized-model-operator/templates/_permissions.tpl",),
+    ),
+    Generator(
+        name="API reference",
+        source="tools.api_reference:document",
+        targets=("operator/docs/api-reference.md",),
+    ),
+    Generator(
+        name="install manifest",
+        source="tools.chart_files:install_manifest",
+        targets=("charts/install.yaml",),
     ),
 )
 
@@ -125,4 +143,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # As a script, Python finds the folder of this file, and not the one that `tools` is in.
+    sys.path.insert(0, str(REPOSITORY / "tests"))
     sys.exit(main())
