@@ -65,10 +65,14 @@ def candidates(
 
 
 def suggestions(request: ServingRequest) -> tuple[Candidate, ...]:
-    """Every GPU we know, for saying what would fit; none for resources of another vendor."""
+    """The GPUs we know, one of each size, for saying what would fit; none of another vendor."""
     if not request.resource_name.startswith("nvidia.com/"):
         return ()
-    return tuple(_unseen(item) for item in KNOWN_ACCELERATORS if not item.unsupported)
+    sizes: dict[int, Candidate] = {}
+    for accelerator in KNOWN_ACCELERATORS:
+        if not accelerator.unsupported:
+            sizes.setdefault(accelerator.memory_bytes, _unseen(accelerator))
+    return tuple(sizes.values())
 
 
 def _accepts(request: ServingRequest, accelerator: Accelerator) -> bool:

@@ -18,7 +18,7 @@ from quantized_model_operator.domain.gpu_memory import (
     kv_cache_tokens,
     needed_kv_tokens,
 )
-from quantized_model_operator.domain.kernels import HOPPER, KernelChoice, gpu_kernels
+from quantized_model_operator.domain.kernels import HOPPER, gpu_kernels
 from quantized_model_operator.domain.model_length import longest_length
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingRequest
@@ -36,7 +36,8 @@ class Fit:
     candidate: Candidate
     tensor_parallel_size: int
     dtype: str
-    kernels: KernelChoice
+    kernel: str
+    """The kernel that does most of the work; empty when the length does not fit."""
     memory: MemoryEstimate
     conservative_tokens: int
     expected_tokens: int
@@ -81,12 +82,9 @@ def evaluate(
     *,
     size: int,
     dtype: str,
-) -> Fit | None:
-    """The fit for one legal tensor parallel size; ``None`` when no kernel takes the shapes."""
+) -> Fit:
+    """The fit for one legal tensor parallel size."""
     accelerator = candidate.accelerator
-    kernels = gpu_kernels(facts, size, dtype, accelerator.compute_capability, version)
-    if kernels is None:
-        return None
     batch = batch_limits(request, candidate)
     setup = MemorySetup(
         total_bytes=accelerator.memory_bytes,
@@ -101,15 +99,21 @@ def evaluate(
     tokens = kv_cache_tokens(memory.conservative_kv_bytes, token_bytes, GPU_BLOCK_TOKENS)
     length = longest_length(facts, request.max_model_length, tokens)
     windowed = length is None and _window_fits(facts, request, batch, tokens)
+    length = request.max_model_length if windowed else length
+    kernels = (
+        gpu_kernels(facts, size, dtype, accelerator.compute_capability, version)
+        if length is not None
+        else None
+    )
     return Fit(
         candidate=candidate,
         tensor_parallel_size=size,
         dtype=dtype,
-        kernels=kernels,
+        kernel=kernels.main if kernels else "",
         memory=memory,
         conservative_tokens=tokens,
         expected_tokens=kv_cache_tokens(memory.expected_kv_bytes, token_bytes, GPU_BLOCK_TOKENS),
-        length=request.max_model_length if windowed else length,
+        length=length if kernels else None,
         relies_on_window=windowed,
     )
 

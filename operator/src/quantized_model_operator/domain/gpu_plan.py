@@ -17,7 +17,7 @@ from quantized_model_operator.domain.gpu_report import gpu_serving_plan
 from quantized_model_operator.domain.model_length import length_problem, unlimited_length
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingPlan, ServingRequest
-from quantized_model_operator.domain.tensor_parallel import legal_sizes
+from quantized_model_operator.domain.tensor_parallel import LARGEST_SIZE, legal_sizes
 
 USEFUL_LENGTH_TOKENS = 8192
 """Without a requested length, more GPUs are taken only while fewer tokens than this fit (or than
@@ -94,11 +94,12 @@ def _fits(
     usable: Iterable[tuple[Candidate, str]],
 ) -> list[Fit]:
     """Every legal size on every usable candidate, the most wanted first."""
+    sizes = legal_sizes(facts, LARGEST_SIZE)
     fits = [
-        fit
+        evaluate(facts, request, version, candidate, size=size, dtype=dtype)
         for candidate, dtype in usable
-        for size in legal_sizes(facts, candidate.largest_size)
-        if (fit := evaluate(facts, request, version, candidate, size=size, dtype=dtype))
+        for size in sizes
+        if size <= candidate.largest_size
     ]
     return sorted(fits, key=_preference)
 
@@ -122,9 +123,14 @@ def _choose(facts: CheckpointFacts, request: ServingRequest, fits: Sequence[Fit]
     ]
     if request.max_model_length is not None or not allowed:
         return allowed[0] if allowed else None
+    enough = (fit for fit in allowed if _is_enough(facts, request, fit))
+    return next(enough, None) or max(allowed, key=lambda fit: fit.length or 0)
+
+
+def _is_enough(facts: CheckpointFacts, request: ServingRequest, fit: Fit) -> bool:
+    """Whether the fit takes the requested length, or a useful one."""
     useful = min(USEFUL_LENGTH_TOKENS, unlimited_length(facts))
-    enough = [fit for fit in allowed if (fit.length or 0) >= useful]
-    return enough[0] if enough else max(allowed, key=lambda fit: fit.length or 0)
+    return (fit.length or 0) >= (request.max_model_length or useful)
 
 
 def _with_known(
@@ -141,10 +147,15 @@ def _suggested(
 ) -> tuple[Fit, ...]:
     """The smallest known GPUs on which this request would be planned, three at most."""
     usable, _ = _usable(facts, request, version, suggestions(request))
-    fits = _fits(facts, request, version, usable)
+    asked = request.gpus_per_replica
+    sizes = [size for size in legal_sizes(facts, LARGEST_SIZE) if asked in {None, size}]
     found: list[Fit] = []
-    while len(found) < SUGGESTIONS and (fit := _choose(facts, request, fits)) is not None:
-        found.append(fit)
-        memory_bytes = fit.candidate.accelerator.memory_bytes
-        fits = [item for item in fits if item.candidate.accelerator.memory_bytes > memory_bytes]
-    return tuple(found)
+    for candidate, dtype in usable:
+        fits = (
+            evaluate(facts, request, version, candidate, size=size, dtype=dtype)
+            for size in sizes
+            if size <= candidate.largest_size
+        )
+        first = next((fit for fit in fits if _is_enough(facts, request, fit)), None)
+        found += [first] if first else []
+    return tuple(sorted(found, key=_preference)[:SUGGESTIONS])

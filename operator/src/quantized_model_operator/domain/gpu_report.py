@@ -48,7 +48,7 @@ def gpu_serving_plan(
         device="GPU",
         products=tuple(fit.candidate.accelerator.product for fit in same_pod),
         tensor_parallel_size=chosen.tensor_parallel_size,
-        kernel=chosen.kernels.main,
+        kernel=chosen.kernel,
         dtype=chosen.dtype,
         kv_cache_dtype=request.kv_cache_dtype or "auto",
         weights_bytes_per_gpu=chosen.memory.weights_bytes,
@@ -131,11 +131,9 @@ def _placement_warnings(plan: ServingPlan, same_pod: Sequence[Fit]) -> Iterable[
     size = plan.tensor_parallel_size
     if not plan.nodes_that_fit:
         yield f"no node in sight has {size} {TIMES} {' or '.join(plan.products)}: pods wait for one"
-    others = [fit for fit in same_pod if fit.kernels.main != plan.kernel]
+    others = [fit for fit in same_pod if fit.kernel != plan.kernel]
     if others:
-        named = ", ".join(
-            f"{fit.kernels.main} on {fit.candidate.accelerator.product}" for fit in others
-        )
+        named = ", ".join(f"{fit.kernel} on {fit.candidate.accelerator.product}" for fit in others)
         yield f"the kernel differs between GPUs of this plan: {named}"
     if any(fit.candidate.accelerator.shared for fit in same_pod):
         yield "the GPU is shared by time slicing: other pods take memory that is planned here"
