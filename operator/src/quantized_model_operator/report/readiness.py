@@ -43,12 +43,13 @@ class Readiness:
             return "True", "ScaledToZero" if self.wanted == 0 else "Answering", ""
         if self.deadline_message:
             return "False", "DeadlineExceeded", self.deadline_message
-        progress = f"{self.ready} of {self.wanted} replicas answer"
+        progress = f"{self.ready} answering, {self.wanted} wanted"
         if self.is_current and self.updated == self.existing and self.ready:
-            return "False", "Scaling", progress
+            return "False", "Scaling", f"replicas: {progress}"
         if self.ready:
-            return "False", "RollingOut", f"{self.updated} replicas are of this spec; {progress}"
-        return "False", "Starting", f"{progress}; vLLM has not answered yet"
+            new = self.updated if self.is_current else 0
+            return "False", "RollingOut", f"replicas: {progress}, {new} of this spec started"
+        return "False", "Starting", f"replicas: {progress}; vLLM has not answered yet"
 
 
 def readiness(plan: Plan, observed: Observed, applied: AppliedObjects) -> Readiness:

@@ -62,7 +62,7 @@ def report(plan: Plan, observed: Observed, applied: AppliedObjects, settings: Se
     findings = [
         _ready(plan, state, trouble, problems),
         *_stages(plan, observed, problems),
-        _available(plan, state),
+        _available(plan, state, problems),
         *_kstatus(plan, state, trouble, problems),
     ]
     status = {
@@ -198,13 +198,20 @@ def _true(type_: ConditionType, reason: str) -> Finding:
     return Finding(type=type_, status="True", reason=reason, message=REASONS[reason])
 
 
-def _available(plan: Plan, state: Readiness) -> Finding:
+def _available(plan: Plan, state: Readiness, problems: Sequence[Problem]) -> Finding:
     if state.available:
         return _true(ConditionType.AVAILABLE, "Answering")
-    working = _WORKING[plan.stage][1] if plan.stage in _WORKING else "Starting"
-    reason = "ScaledToZero" if state.wanted == 0 else working
+    if problems:
+        reason, message = problems[0].reason, problems[0].message
+    elif state.wanted == 0:
+        reason, message = "ScaledToZero", ""
+    else:
+        _, reason, message = _WORKING.get(plan.stage, ("", "Starting", ""))
     return Finding(
-        type=ConditionType.AVAILABLE, status="False", reason=reason, message=REASONS[reason]
+        type=ConditionType.AVAILABLE,
+        status="False",
+        reason=reason,
+        message=message or REASONS[reason],
     )
 
 
