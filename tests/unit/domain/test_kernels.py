@@ -1,0 +1,144 @@
+"""Which kernel vLLM selects, against what its logs said and what its rules say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantized_model_operator.domain.engine_version import EngineVersion
+from quantized_model_operator.domain.kernels import (
+    KERNELS_TO_DISABLE,
+    gpu_kernels,
+    kernel_order,
+    select_kernel,
+)
+from quantized_model_operator.domain.linear_layers import LinearLayer
+from quantized_model_operator.domain.tensor_parallel import legal_sizes
+from unit.domain.model_shapes import (
+    QWEN2_05B_INT4,
+    QWEN2_7B_INT4,
+    QWEN2_7B_INT8,
+    changed,
+)
+
+if TYPE_CHECKING:
+    from quantized_model_operator.domain.checkpoint import CheckpointFacts
+
+V25 = EngineVersion(0, 25, 1)
+V33 = EngineVersion(0, 33)
+
+
+def layer(in_features: int, out_features: int, *, row_parallel: bool = False) -> LinearLayer:
+    """One linear of a rank."""
+    return LinearLayer(
+        name="linear",
+        in_features=in_features,
+        out_features=out_features,
+        row_parallel=row_parallel,
+    )
+
+
+@pytest.mark.parametrize("facts", [QWEN2_7B_INT4, QWEN2_7B_INT8])
+@pytest.mark.parametrize("version", [V25, V33])
+def test_a_7b_on_hopper_runs_on_machete(facts: CheckpointFacts, version: EngineVersion) -> None:
+    """As the logs of both versions on H200 say, Int4 and Int8 with group size 128 use Machete."""
+    choice = gpu_kernels(facts, 1, "float16", (9, 0), version)
+    assert choice is not None
+    assert {name for _, name in choice.by_layer} == {"Machete"}
+
+
+def test_group_size_32_on_hopper_runs_on_humming() -> None:
+    """As the log of 0.33.0 on H200 says, group size 32 falls to Humming there."""
+    choice = gpu_kernels(changed(QWEN2_7B_INT4, group_size=32), 1, "float16", (9, 0), V33)
+    assert choice is not None
+    assert choice.main == "Humming"
+
+
+def test_a_misaligned_fused_linear_gets_another_kernel_than_the_rest() -> None:
+    """As the log of TP 2 on two H200 says, q+k+v of a 0.5B use Humming and the rest Machete."""
+    straddling = QWEN2_05B_INT4
+    fitting = changed(straddling, group_size=64)
+    choice = gpu_kernels(fitting, 2, "float16", (9, 0), V33)
+    assert choice is not None
+    assert dict(choice.by_layer) == {
+        "qkv_proj": "Humming",
+        "o_proj": "Machete",
+        "gate_up_proj": "Machete",
+        "down_proj": "Machete",
+    }
+    assert choice.main == "Machete"
+    assert gpu_kernels(straddling, 2, "float16", (9, 0), V33) is None
+
+
+@pytest.mark.parametrize("capability", [(7, 5), (8, 0), (8, 6), (8, 9), (10, 0), (12, 0)])
+def test_elsewhere_marlin_is_used(capability: tuple[int, int]) -> None:
+    """Every other compute capability from 7.5 on uses Marlin in float16."""
+    choice = gpu_kernels(QWEN2_7B_INT4, 1, "float16", capability, V33)
+    assert choice is not None
+    assert choice.main == "Marlin"
+
+
+@pytest.mark.parametrize(
+    ("in_features", "out_features", "kernel"),
+    [(64, 128, "Machete"), (96, 128, "Humming"), (64, 64, "Humming"), (64, 192, "Humming")],
+)
+def test_machete_needs_its_tiles(in_features: int, out_features: int, kernel: str) -> None:
+    """Machete takes K in multiples of 64 and N in multiples of 128 only."""
+    found = select_kernel(layer(in_features, out_features), -1, "float16", (9, 0), V33)
+    assert found == kernel
+
+
+def test_marlin_comes_before_humming_unless_on_new_hopper() -> None:
+    """Humming is tried before Marlin on 9.0 from vLLM 0.33 on, nowhere else."""
+    assert [row.name for row in kernel_order((9, 0), V33)] == ["Machete", "Humming", "Marlin"]
+    assert [row.name for row in kernel_order((9, 0), V25)] == ["Machete", "Marlin", "Humming"]
+    assert [row.name for row in kernel_order((8, 9), V33)] == ["Machete", "Marlin", "Humming"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "capability", "kernel"),
+    [
+        ("float16", (7, 5), "Marlin"),
+        ("float16", (7, 0), None),
+        ("bfloat16", (8, 0), "Marlin"),
+    ],
+)
+def test_capability_and_dtype_decide(
+    dtype: str, capability: tuple[int, int], kernel: str | None
+) -> None:
+    """Below 7.5 there is no kernel; bfloat16 runs on Marlin from 8.0 on."""
+    assert select_kernel(layer(256, 256), 128, dtype, capability, V33) == kernel
+
+
+@pytest.mark.parametrize(("in_features", "kernel"), [(384, "Marlin"), (448, None), (64, None)])
+def test_a_straddled_group_has_no_kernel(in_features: int, kernel: str | None) -> None:
+    """A row-parallel linear whose rank holds no whole groups is planned onto nothing."""
+    straddling = layer(in_features, 896, row_parallel=True)
+    assert select_kernel(straddling, 128, "float16", (8, 9), V33) == kernel
+
+
+@given(
+    facts=st.sampled_from([QWEN2_7B_INT4, QWEN2_7B_INT8, QWEN2_05B_INT4]),
+    group_size=st.sampled_from([-1, 32, 64, 128]),
+    capability=st.sampled_from([(7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0)]),
+    version=st.sampled_from([EngineVersion(0, 20), V25, V33, EngineVersion(0, 40)]),
+)
+def test_every_legal_size_has_a_kernel_that_is_not_exllama(
+    facts: CheckpointFacts, group_size: int, capability: tuple[int, int], version: EngineVersion
+) -> None:
+    """Whatever is legal to split runs on Machete, Marlin or Humming, never on Exllama."""
+    chosen = changed(facts, group_size=group_size)
+    for size in legal_sizes(chosen, 8):
+        choice = gpu_kernels(chosen, size, "float16", capability, version)
+        assert choice is not None
+        assert {name for _, name in choice.by_layer} <= {"Machete", "Marlin", "Humming"}
+
+
+def test_the_safety_net_keeps_the_kernels_that_plans_use() -> None:
+    """The kernels to disable are none that a plan may end on."""
+    used = {f"{row.name}LinearKernel" for row in kernel_order((9, 0), V33)}
+    assert used.isdisjoint(KERNELS_TO_DISABLE)
+    assert "ExllamaLinearKernel" in KERNELS_TO_DISABLE
