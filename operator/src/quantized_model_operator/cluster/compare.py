@@ -1,0 +1,159 @@
+"""Pure: is what was rendered contained in what lives, read as Kubernetes reads it?
+
+Fields that only the live object has are ignored: defaults, and what others own. A field that is
+no longer rendered is noticed by the hash in ``kinds.APPLIED_ANNOTATION``.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from quantized_model_operator.cluster.encoding import canonical_hash
+from quantized_model_operator.cluster.kinds import APPLIED_ANNOTATION
+
+Json = Any
+"""A value of a parsed JSON document."""
+
+MERGE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "containers": ("name",),
+    "initContainers": ("name",),
+    "env": ("name",),
+    "volumes": ("name",),
+    "imagePullSecrets": ("name",),
+    "volumeMounts": ("mountPath",),
+    "volumeDevices": ("devicePath",),
+    "ownerReferences": ("uid",),
+    "conditions": ("type",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+}
+"""Lists whose items are matched by key. Source: ``x-kubernetes-list-map-keys`` of the OpenAPI
+schema of Kubernetes 1.37, checked 2026-11-24. Ports are in ``_port_key``."""
+
+QUANTITY_MAPS = frozenset({"limits", "requests", "capacity", "allocatable"})
+QUANTITY_FIELDS = frozenset({"sizeLimit", "divisor", "storage"})
+PRESENCE = frozenset({"emptyDir"})
+"""Maps that mean something when empty."""
+
+_SUFFIXES: Mapping[str, Decimal] = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    "": Decimal(1),
+    "k": Decimal("1e3"),
+    "M": Decimal("1e6"),
+    "G": Decimal("1e9"),
+    "T": Decimal("1e12"),
+    "P": Decimal("1e15"),
+    "E": Decimal("1e18"),
+    "Ki": Decimal(2**10),
+    "Mi": Decimal(2**20),
+    "Gi": Decimal(2**30),
+    "Ti": Decimal(2**40),
+    "Pi": Decimal(2**50),
+    "Ei": Decimal(2**60),
+}
+
+
+def with_applied_hash(rendered: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest with the hash of itself in its annotations."""
+    metadata = dict(rendered["metadata"])
+    annotations = dict(metadata.get("annotations") or {})
+    metadata["annotations"] = {**annotations, APPLIED_ANNOTATION: canonical_hash(rendered)}
+    return {**rendered, "metadata": metadata}
+
+
+def first_difference(rendered: Json, live: Json) -> str | None:
+    """Path of the first rendered value that does not live as rendered; ``None`` without one."""
+    return _difference(rendered, live, "", "")
+
+
+def quantity(text: Json) -> Decimal | None:
+    """The value of a Kubernetes quantity, ``None`` for anything else."""
+    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+        return None
+    number = str(text)
+    suffix = number.lstrip("+-0123456789.")
+    if suffix[:1] in ("e", "E") and suffix[1:].lstrip("+-").isdecimal():
+        suffix = ""
+    scale = _SUFFIXES.get(suffix)
+    if scale is None:
+        return None
+    try:
+        value = Decimal(number.removesuffix(suffix)) * scale
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() else None
+
+
+def merge_key(item: Json, field: str) -> tuple[Json, ...] | None:
+    """What identifies an item of the list ``field``; ``None`` in a list that goes by position."""
+    if not isinstance(item, Mapping):
+        return None
+    if field == "ports":
+        return _port_key(item)
+    names = MERGE_KEYS.get(field)
+    if names is None or any(name not in item for name in names):
+        return None
+    return tuple(item[name] for name in names)
+
+
+def _difference(rendered: Json, live: Json, path: str, field: str) -> str | None:
+    if _is_empty(rendered):
+        missing = field in PRESENCE and live is None
+        return path if missing and rendered is not None else None
+    if isinstance(rendered, Mapping):
+        return _map_difference(rendered, live, path, field)
+    if isinstance(rendered, Sequence) and not isinstance(rendered, str):
+        return _list_difference(rendered, live, path, field)
+    return None if _is_same(rendered, live, field) else path
+
+
+def _map_difference(rendered: Mapping[str, Any], live: Json, path: str, field: str) -> str | None:
+    if not isinstance(live, Mapping):
+        return path
+    for name, value in rendered.items():
+        # In a map of quantities the names are resources, so the map decides.
+        inner = field if field in QUANTITY_MAPS else name
+        found = _difference(value, live.get(name), f"{path}.{name}".lstrip("."), inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _list_difference(rendered: Sequence[Json], live: Json, path: str, field: str) -> str | None:
+    if not isinstance(live, Sequence) or isinstance(live, str):
+        return path
+    if all(merge_key(item, field) is not None for item in rendered):
+        by_key = {merge_key(item, field): item for item in live}
+        pairs = [(item, by_key.get(merge_key(item, field))) for item in rendered]
+    elif len(rendered) != len(live):
+        return path
+    else:
+        pairs = list(zip(rendered, live, strict=True))
+    for index, (item, counterpart) in enumerate(pairs):
+        if counterpart is None and item is not None:
+            return f"{path}[{index}]"
+        found = _difference(item, counterpart, f"{path}[{index}]", "")
+        if found is not None:
+            return found
+    return None
+
+
+def _port_key(item: Mapping[str, Any]) -> tuple[Json, ...] | None:
+    number = item.get("containerPort", item.get("port"))
+    return None if number is None else (number, item.get("protocol", "TCP"))
+
+
+def _is_same(rendered: Json, live: Json, field: str) -> bool:
+    if isinstance(rendered, bool) or isinstance(live, bool):
+        return rendered is live
+    if rendered == live:
+        return True
+    if field not in QUANTITY_MAPS and field not in QUANTITY_FIELDS:
+        return False
+    value = quantity(rendered)
+    return value is not None and value == quantity(live)
+
+
+def _is_empty(value: Json) -> bool:
+    return value is None or (isinstance(value, (Mapping, list, tuple)) and not value)

@@ -1,0 +1,74 @@
+"""I/O: the status of a model by server-side apply, only when it says something new."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from quantized_model_operator.cluster.api_client import ApiClient
+from quantized_model_operator.cluster.api_errors import ConflictError, NotFoundError
+from quantized_model_operator.cluster.encoding import loads
+from quantized_model_operator.cluster.kinds import MODEL, STATUS_MANAGER
+from quantized_model_operator.cluster.model_store import ModelStore
+from quantized_model_operator.cluster.status_content import status_hash, with_transition_times
+from quantized_model_operator.domain.cluster_state import ModelKey, Observed
+
+
+class StatusWriter:
+    """Compares with the cached status, and with what the server made of the last write.
+
+    The second matters when the server keeps less or more than was sent (a field that the
+    schema does not know, a default): the status would look different for ever.
+    """
+
+    def __init__(
+        self, client: ApiClient, models: ModelStore, clock: Callable[[], datetime]
+    ) -> None:
+        self._client = client
+        self._models = models
+        self._clock = clock
+        self._last: dict[ModelKey, tuple[str, str]] = {}
+
+    async def write(self, observed: Observed, status: Mapping[str, Any]) -> bool:
+        """Write the status if it is news; false also when the model is gone by now."""
+        model = self._models.get(observed.key)
+        if model is None or model["metadata"]["uid"] != observed.uid:
+            return False
+        cached = model.get("status") or {}
+        wanted_hash = status_hash(status)
+        if self._last.get(observed.key) == (wanted_hash, status_hash(cached)):
+            return False
+        if wanted_hash == status_hash(cached):
+            return False
+        try:
+            answer = await self._client.apply(
+                MODEL,
+                _manifest(observed, with_transition_times(status, cached, self._clock())),
+                manager=STATUS_MANAGER,
+                force=True,
+                subresource="status",
+            )
+        except (NotFoundError, ConflictError):
+            # Gone, or a new model of the same name: its own reconcile will tell.
+            return False
+        written = loads(answer)
+        self._models.written(written)
+        self._last[observed.key] = (wanted_hash, status_hash(written.get("status") or {}))
+        return True
+
+    def forget(self, key: ModelKey) -> None:
+        """Drop what is remembered of a model that is gone."""
+        self._last.pop(key, None)
+
+
+def _manifest(observed: Observed, status: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": MODEL.api_version,
+        "kind": MODEL.kind,
+        # The uid is a precondition: never the status of a successor of the same name.
+        "metadata": {
+            "name": observed.key.name,
+            "namespace": observed.key.namespace,
+            "uid": observed.uid,
+        },
+        "status": status,
+    }

@@ -1,0 +1,344 @@
+"""An API server on loopback that can fail in every way a real one does.
+
+Versions, watches with bookmarks, paging, label selectors, server-side apply with ownership and
+preconditions are real; kinds, schemas and permissions are not looked at.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from quantized_model_operator.cluster.field_ownership import OwnedDocument
+
+Body = dict[str, Any]
+_PATH = re.compile(
+    r"^(?P<root>/api/v1|/apis/[^/]+/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?"
+    r"/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>status|log))?$"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a path means."""
+
+    collection: str
+    namespace: str
+    name: str
+    sub: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request that arrived."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Fault:
+    """Answers in place of the server, ``times`` times, to requests that it matches."""
+
+    matches: Callable[[Seen], bool]
+    status: int
+    times: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    reason: str = "Fault"
+    hang: bool = False
+
+
+@dataclass
+class Watch:
+    """One open watch."""
+
+    collection: str
+    namespace: str
+    selector: str
+    queue: "asyncio.Queue[Body | None]" = field(default_factory=asyncio.Queue)
+    silent: bool = False
+
+
+@dataclass
+class Stored:
+    """An object with the owners of its fields."""
+
+    body: Body
+    owned: OwnedDocument = field(default_factory=OwnedDocument)
+
+
+class FakeApiServer:
+    """Start it, point a client at ``url``, and misbehave at will."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.seen: list[Seen] = []
+        self.faults: list[Fault] = []
+        self.watches: list[Watch] = []
+        self.log_text: dict[str, str] = {}
+        self.oldest_version = 0
+        """Watches and continued lists from before this version are answered by 410."""
+        self._version = 100
+        self._objects: dict[tuple[str, str, str], Stored] = {}
+        self._history: list[tuple[int, str, Body]] = []
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen on a free port of loopback."""
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def close(self) -> None:
+        """End every watch and stop listening."""
+        for watch in self.watches:
+            watch.queue.put_nowait(None)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # What tests do to it
+
+    def fail(self, method: str, status: int, **options: Any) -> None:  # noqa: ANN401 - fields of Fault
+        """Answer the next requests of this method (``WATCH`` for watches) by an error."""
+        fault = {"times": 1, "reason": "Fault", **options}
+        self.faults.append(Fault(lambda seen: seen.method == method, status, **fault))
+
+    def put(self, collection: str, body: Body) -> Body:
+        """Create or change an object as somebody else does."""
+        metadata = body["metadata"]
+        key = (collection, metadata.get("namespace", ""), metadata["name"])
+        stored = self._objects.get(key)
+        kind = "MODIFIED" if stored else "ADDED"
+        if stored is None:
+            stored = self._objects[key] = Stored({})
+            metadata.setdefault("uid", f"uid-{self._version}")
+        else:
+            metadata.setdefault("uid", stored.body["metadata"]["uid"])
+        stored.body = body
+        stored.owned = OwnedDocument()
+        stored.owned.apply(_desired(body), "somebody-else")
+        return self._commit(collection, kind, stored)
+
+    def remove(self, collection: str, namespace: str, name: str) -> None:
+        """Delete an object as somebody else does."""
+        stored = self._objects.pop((collection, namespace, name))
+        self._commit(collection, "DELETED", stored)
+
+    def get(self, collection: str, namespace: str, name: str) -> Body | None:
+        """An object as it is now."""
+        stored = self._objects.get((collection, namespace, name))
+        return stored.body if stored else None
+
+    def forget_history(self) -> None:
+        """Let every version before now be too old."""
+        self.oldest_version = self._version
+        self._history.clear()
+
+    def end_watches(self, last: Body | None = None) -> None:
+        """End all open watches, each with ``last`` (an ERROR, for example) before."""
+        for watch in self.watches:
+            if last is not None:
+                watch.queue.put_nowait(last)
+            watch.queue.put_nowait(None)
+
+    def bookmark(self) -> None:
+        """Send a bookmark to all open watches."""
+        for watch in self.watches:
+            if not watch.silent:
+                metadata = {"resourceVersion": str(self._version)}
+                watch.queue.put_nowait({"type": "BOOKMARK", "object": {"metadata": metadata}})
+
+    def count(self, method: str) -> int:
+        """How many requests of a method arrived."""
+        return sum(1 for seen in self.seen if seen.method == method)
+
+    # Serving
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        query = dict(request.query)
+        method = "WATCH" if query.get("watch") == "true" else request.method
+        seen = Seen(method, request.path, query, dict(request.headers))
+        self.seen.append(seen)
+        fault = self._fault_for(seen)
+        if fault is not None:
+            if fault.hang:
+                await asyncio.Event().wait()
+            return _status(fault.status, fault.reason, "a fault", fault.headers)
+        match = _PATH.match(request.path)
+        if match is None:
+            return _status(404, "NotFound", request.path)
+        found = match.groupdict(default="")
+        place = Place(
+            f"{found['root']}/{found['plural']}", found["namespace"], found["name"], found["sub"]
+        )
+        handlers: Mapping[str, Callable[[web.Request, Place], Awaitable[web.StreamResponse]]] = {
+            "WATCH": self._watch,
+            "GET": self._get,
+            "POST": self._create,
+            "PUT": self._replace,
+            "PATCH": self._apply,
+            "DELETE": self._delete,
+        }
+        return await handlers[method](request, place)
+
+    def _fault_for(self, seen: Seen) -> Fault | None:
+        for fault in self.faults:
+            if fault.times > 0 and fault.matches(seen):
+                fault.times -= 1
+                return fault
+        return None
+
+    async def _get(self, request: web.Request, place: Place) -> web.StreamResponse:
+        if place.sub == "log":
+            text = self.log_text.get(place.name)
+            return web.Response(text=text) if text is not None else _status(404, "NotFound", "log")
+        if not place.name:
+            return self._list(request, place)
+        stored = self._objects.get((place.collection, place.namespace, place.name))
+        return web.json_response(stored.body) if stored else _status(404, "NotFound", place.name)
+
+    def _list(self, request: web.Request, place: Place) -> web.Response:
+        limit = int(request.query.get("limit", "0"))
+        offset, version = 0, self._version
+        if "continue" in request.query:
+            version, offset = map(int, request.query["continue"].split(":"))
+            if version < self.oldest_version:
+                return _status(410, "Expired", "the continue token is too old")
+        selector = request.query.get("labelSelector", "")
+        items = list(self._matching(place, selector))
+        page = items[offset : offset + limit] if limit else items
+        metadata: Body = {"resourceVersion": str(version)}
+        if limit and offset + limit < len(items):
+            metadata["continue"] = f"{version}:{offset + limit}"
+        # Items of a list carry no type, as those of built-in kinds.
+        bare = [{k: v for k, v in item.items() if k not in ("kind", "apiVersion")} for item in page]
+        return web.json_response({"kind": "List", "metadata": metadata, "items": bare})
+
+    def _matching(self, place: Place, selector: str) -> Iterator[Body]:
+        for (collection, namespace, _), stored in sorted(self._objects.items()):
+            in_scope = not place.namespace or namespace == place.namespace
+            if collection == place.collection and in_scope and _selects(selector, stored.body):
+                yield stored.body
+
+    async def _watch(self, request: web.Request, place: Place) -> web.StreamResponse:
+        since = int(request.query["resourceVersion"])
+        if since < self.oldest_version:
+            return _status(410, "Expired", "too old resource version")
+        watch = Watch(place.collection, place.namespace, request.query.get("labelSelector", ""))
+        for version, collection, event in self._history:
+            if version > since and collection == watch.collection:
+                self._offer(watch, event)
+        self.watches.append(watch)
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        try:
+            while (event_ := await watch.queue.get()) is not None:
+                await response.write(json.dumps(event_).encode() + b"\n")
+        finally:
+            self.watches.remove(watch)
+        return response
+
+    async def _create(self, request: web.Request, place: Place) -> web.StreamResponse:
+        body = await request.json()
+        key = (place.collection, place.namespace, body["metadata"]["name"])
+        if key in self._objects:
+            return _status(409, "AlreadyExists", f"{key[2]} already exists")
+        return web.json_response(self.put(place.collection, body), status=201)
+
+    async def _replace(self, request: web.Request, place: Place) -> web.StreamResponse:
+        body = await request.json()
+        stored = self._objects.get((place.collection, place.namespace, place.name))
+        if stored is None:
+            return _status(404, "NotFound", place.name)
+        version = body["metadata"].get("resourceVersion")
+        if version and version != stored.body["metadata"]["resourceVersion"]:
+            return _status(409, "Conflict", "the object has been modified")
+        return web.json_response(self.put(place.collection, body))
+
+    async def _apply(self, request: web.Request, place: Place) -> web.StreamResponse:
+        manifest = json.loads(await request.read())
+        key = (place.collection, place.namespace, place.name)
+        stored = self._objects.get(key)
+        if place.sub == "status":
+            if stored is None:
+                return _status(404, "NotFound", place.name)
+            if manifest["metadata"].get("uid", "") not in ("", stored.body["metadata"]["uid"]):
+                return _status(409, "Conflict", "uid")
+            stored.body = {**stored.body, "status": manifest["status"]}
+            return web.json_response(self._commit(place.collection, "MODIFIED", stored))
+        kind = "MODIFIED" if stored else "ADDED"
+        if stored is None:
+            stored = self._objects[key] = Stored({"metadata": {"uid": f"uid-{self._version}"}})
+        manager = request.query["fieldManager"]
+        conflicts = stored.owned.conflicts(manifest, manager)
+        if conflicts and request.query.get("force") != "true":
+            return _status(409, "Conflict", "; ".join(conflicts))
+        stored.owned.apply(_desired(manifest), manager)
+        kept = {k: v for k, v in stored.body.items() if k == "status"}
+        document = {**kept, **stored.owned.document()}
+        document["metadata"] = {
+            **document["metadata"],
+            "uid": stored.body["metadata"]["uid"],
+            "managedFields": [{"manager": manager}],
+        }
+        stored.body = document
+        return web.json_response(self._commit(place.collection, kind, stored))
+
+    async def _delete(self, request: web.Request, place: Place) -> web.StreamResponse:
+        options = await request.json()
+        stored = self._objects.get((place.collection, place.namespace, place.name))
+        if stored is None:
+            return _status(404, "NotFound", place.name)
+        if options["preconditions"]["uid"] != stored.body["metadata"]["uid"]:
+            return _status(409, "Conflict", "uid")
+        self.remove(place.collection, place.namespace, place.name)
+        return web.json_response({"kind": "Status", "status": "Success"})
+
+    def _commit(self, collection: str, kind: str, stored: Stored) -> Body:
+        self._version += 1
+        metadata = {**stored.body["metadata"], "resourceVersion": str(self._version)}
+        stored.body = {**stored.body, "metadata": metadata}
+        event = {"type": kind, "object": stored.body}
+        self._history.append((self._version, collection, event))
+        for watch in self.watches:
+            if watch.collection == collection:
+                self._offer(watch, event)
+        return stored.body
+
+    def _offer(self, watch: Watch, event: Body) -> None:
+        body = event["object"]
+        in_scope = not watch.namespace or body["metadata"].get("namespace") == watch.namespace
+        if in_scope and not watch.silent and _selects(watch.selector, body):
+            watch.queue.put_nowait(event)
+
+
+def _desired(body: Body) -> Body:
+    metadata = {
+        key: value
+        for key, value in body["metadata"].items()
+        if key in ("name", "namespace", "labels", "annotations", "ownerReferences")
+    }
+    return {**{k: v for k, v in body.items() if k != "status"}, "metadata": metadata}
+
+
+def _selects(selector: str, body: Body) -> bool:
+    labels = body["metadata"].get("labels") or {}
+    wanted = (item.partition("=") for item in selector.split(",") if item)
+    return all(labels.get(key) == value for key, _, value in wanted)
+
+
+def _status(
+    code: int, reason: str, message: str, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    body = {"kind": "Status", "code": code, "reason": reason, "message": message}
+    return web.json_response(body, status=code, headers=headers)
