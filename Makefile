@@ -23,8 +23,14 @@ DIR ?= .state/cluster
 IMAGE ?= quantized-model-operator:$(VERSION)
 ENGINE ?= $(shell for engine in docker podman; do $$engine info >/dev/null 2>&1 && echo $$engine && break; done)
 
-CLUSTER := PYTHONPATH=tests/cluster $(PYTHON3) -m qmo_cluster
-DEMO := $(PY) tests/demo/demo.py
+CLUSTER_TOOL := PYTHONPATH=tests/cluster $(PYTHON3) -m qmo_cluster
+DEMO := PYTHONPATH=tests/cluster:tests/demo $(PY) -m qmo_demo
+# The demo runs on a cluster of its own, or with CLUSTER=current on the one that kubectl points at;
+# then REGISTRY says where to push the images, or IMAGES=loaded that the nodes have them.
+CLUSTER ?= own
+IMAGES ?=
+REGISTRY ?=
+DEMO_OPTIONS := --cluster $(CLUSTER) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(filter loaded,$(IMAGES)),--images-loaded)
 
 .PHONY: help
 help: ## List the targets
@@ -100,19 +106,19 @@ run: $(READY) ## Run the operator here, against the current kubeconfig
 
 .PHONY: demo
 demo: $(READY) ## Start a cluster and serve a really quantised model with a really running vLLM
-	@$(DEMO)
+	@$(DEMO) up $(DEMO_OPTIONS)
 
 .PHONY: demo-down
 demo-down: $(READY) ## End what the demo started
-	@$(DEMO) down
+	@$(DEMO) down $(DEMO_OPTIONS)
 
 .PHONY: cluster-up
 cluster-up: ## Start a local Kubernetes: PROFILE=control-plane or PROFILE=node
-	@$(CLUSTER) up --profile $(PROFILE) --dir $(DIR)
+	@$(CLUSTER_TOOL) up --profile $(PROFILE) --dir $(DIR)
 
 .PHONY: cluster-down
 cluster-down: ## End the local Kubernetes in DIR
-	@$(CLUSTER) down --dir $(DIR)
+	@$(CLUSTER_TOOL) down --dir $(DIR)
 
 .PHONY: bench
 bench: $(READY) ## Measure reconcile speed, memory and writes
