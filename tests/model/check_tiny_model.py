@@ -1,0 +1,63 @@
+"""Asks a checkpoint all questions with Transformers and records which it answers exactly.
+
+Runs in the environment that `make.py` builds.
+
+    python check_tiny_model.py MODEL ANSWERS
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tiny_model_texts import Exchange, exchanges
+
+LONGEST_ANSWER_TOKENS = 64
+
+
+def answers(model: Path, questions: list[str]) -> list[str]:
+    """Returns the greedy answer to each question."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    network = AutoModelForCausalLM.from_pretrained(model, device_map="cpu", dtype=torch.float32)
+    found = []
+    for question in questions:
+        prompt = tokenizer.apply_chat_template(
+            [{"role": "user", "content": question}],
+            add_generation_prompt=True,
+            return_dict=True,
+            return_tensors="pt",
+        )
+        output = network.generate(**prompt, max_new_tokens=LONGEST_ANSWER_TOKENS, do_sample=False)
+        reply = output[0, prompt["input_ids"].shape[1] :]
+        found.append(tokenizer.decode(reply, skip_special_tokens=True))
+    return found
+
+
+def known_exchanges(model: Path) -> list[Exchange]:
+    """Returns the exchanges that the model reproduces to the letter."""
+    asked = exchanges()
+    given = answers(model, [exchange.question for exchange in asked])
+    return [
+        exchange for exchange, answer in zip(asked, given, strict=True) if exchange.answer == answer
+    ]
+
+
+def main() -> int:
+    """Writes the exchanges that a test may rely on as a JSON list."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("answers", type=Path)
+    arguments = parser.parse_args()
+    known = [exchange._asdict() for exchange in known_exchanges(arguments.model)]
+    arguments.answers.write_text(json.dumps(known, indent=2) + "\n")
+    sys.stderr.write(f"{len(known)} of {len(exchanges())} questions answered to the letter\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
