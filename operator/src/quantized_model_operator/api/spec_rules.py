@@ -1,6 +1,6 @@
 """Pure: CEL rules over several fields, which the API server checks when a model is written."""
 
-from quantized_model_operator.api.schema_types import DNS_LABEL, cel, validations
+from quantized_model_operator.api.schema_types import SERVICE_NAME, cel, validations
 
 SPEC_VALIDATIONS = validations(
     cel(
@@ -47,8 +47,8 @@ SPEC_VALIDATIONS = validations(
 """Rules of the API server over several fields of the spec."""
 
 NAME_VALIDATION = cel(
-    "self.metadata.name.size() <= 45 && self.metadata.name.matches('" + DNS_LABEL + "')",
-    "metadata.name must be a DNS label of at most 45 characters, because the names of the Service, "
-    "the Deployment and the Jobs are made from it",
+    "self.metadata.name.size() <= 45 && self.metadata.name.matches('" + SERVICE_NAME + "')",
+    "metadata.name must begin with a letter and have at most 45 lower-case letters, digits and "
+    "'-', because the names of the Service, the Deployment and the Jobs are made from it",
 )
 """Rule of the API server on the resource itself."""
