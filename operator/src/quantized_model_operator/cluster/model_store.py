@@ -179,6 +179,6 @@ async def _list_metadata(
     client: ApiClient, path: str, listed: dict[ModelKey, str], *, page_size: int
 ) -> None:
     async for page in client.pages(path, accept=METADATA_LIST, page_size=page_size):
-        for item in page["items"]:
+        for item in page["items"] or ():
             metadata = item["metadata"]
             listed[ModelKey(metadata["namespace"], metadata["name"])] = metadata["uid"]
