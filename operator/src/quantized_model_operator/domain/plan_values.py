@@ -103,7 +103,7 @@ def plan_from_json(text: str) -> ServingPlan:
     """The plan in the text; ``InvalidPlanError`` when it is none of this version."""
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidPlanError(f"the recorded plan is not JSON: {error}") from error
     if not isinstance(document, dict) or "version" not in document:
         raise InvalidPlanError("the recorded plan is not an object with a version")
