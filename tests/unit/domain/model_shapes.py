@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import ObservedNode
-from quantized_model_operator.domain.serving_plan import ServingRequest
+from quantized_model_operator.domain.serving_plan import ServingPlan, ServingRequest, plan_serving
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from quantized_model_operator.domain.outcome import Problem
 
 QWEN2_7B_INT4 = CheckpointFacts(
     uri="hf://zoo/otter-7b-gptq-int4",
@@ -136,3 +138,34 @@ def gpu_request(**settings: Any) -> ServingRequest:  # noqa: ANN401
 def cpu_request(**settings: Any) -> ServingRequest:  # noqa: ANN401
     """A request for CPU that leaves everything else to the plan."""
     return ServingRequest(**{"device": "CPU", "engine_version": "0.32.0", **settings})
+
+
+L4 = gpu_node("l4", "NVIDIA-L4", 4)
+L4_SINGLE = gpu_node("l4-single", "NVIDIA-L4", 1)
+T4 = gpu_node("t4", "Tesla-T4", 1)
+V100 = gpu_node("v100", "Tesla-V100-SXM2-16GB", 8)
+A100 = gpu_node("a100", "NVIDIA-A100-SXM4-80GB", 8)
+H100 = gpu_node("h100", "NVIDIA-H100-80GB-HBM3", 8)
+
+
+def gpu_planned(
+    facts: CheckpointFacts,
+    nodes: Sequence[ObservedNode],
+    **settings: Any,  # noqa: ANN401
+) -> ServingPlan:
+    """The plan; fails the test when it is refused."""
+    plan = plan_serving(facts, gpu_request(**settings), nodes)
+    assert isinstance(plan, ServingPlan), plan
+    return plan
+
+
+def gpu_refused(
+    facts: CheckpointFacts,
+    nodes: Sequence[ObservedNode],
+    **settings: Any,  # noqa: ANN401
+) -> Problem:
+    """The one problem; fails the test when there is a plan or several problems."""
+    problems = plan_serving(facts, gpu_request(**settings), nodes)
+    assert not isinstance(problems, ServingPlan), problems
+    (problem,) = problems
+    return problem

@@ -12,20 +12,22 @@ from hypothesis import strategies as st
 from quantized_model_operator.domain.accelerators import GIB, KNOWN_ACCELERATORS
 from quantized_model_operator.domain.engine_version import EngineVersion
 from quantized_model_operator.domain.gpu_memory import (
-    CPU_BLOCK_TOKENS,
-    GPU_BLOCK_TOKENS,
     BatchLimits,
     MemorySetup,
     default_batch_limits,
     estimate_memory,
     formula_kv_bytes,
-    kv_bytes_per_token,
-    kv_cache_tokens,
     memory_is_measured,
-    needed_kv_bytes,
-    needed_kv_tokens,
     padded_vocabulary,
     rank_weights_bytes,
+)
+from quantized_model_operator.domain.kv_cache import (
+    CPU_BLOCK_TOKENS,
+    GPU_BLOCK_TOKENS,
+    kv_bytes_per_token,
+    kv_cache_tokens,
+    needed_kv_bytes,
+    needed_kv_tokens,
 )
 from unit.domain.model_shapes import (
     QWEN2_05B_INT4,

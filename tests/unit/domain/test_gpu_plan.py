@@ -2,65 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from quantized_model_operator.domain.accelerators import GIB, known_accelerator
-from quantized_model_operator.domain.serving_plan import ServingPlan, plan_serving
 from unit.domain.model_shapes import (
+    A100,
+    H100,
+    L4,
+    L4_SINGLE,
     QWEN2_05B_INT4,
     QWEN2_7B_INT4,
     QWEN2_7B_INT8,
     QWEN2_72B_INT4,
+    T4,
+    V100,
     changed,
-    cpu_node,
-    gpu_node,
-    gpu_request,
+    gpu_planned,
+    gpu_refused,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from quantized_model_operator.domain.checkpoint import CheckpointFacts
-    from quantized_model_operator.domain.cluster_state import ObservedNode
-    from quantized_model_operator.domain.outcome import Problem
 
-L4 = gpu_node("l4", "NVIDIA-L4", 4)
-L4_SINGLE = gpu_node("l4-single", "NVIDIA-L4", 1)
-T4 = gpu_node("t4", "Tesla-T4", 1)
-V100 = gpu_node("v100", "Tesla-V100-SXM2-16GB", 8)
-A100 = gpu_node("a100", "NVIDIA-A100-SXM4-80GB", 8)
-H100 = gpu_node("h100", "NVIDIA-H100-80GB-HBM3", 8)
 BFLOAT16_7B = changed(QWEN2_7B_INT4, dtype="bfloat16")
-
-
-def planned(
-    facts: CheckpointFacts,
-    nodes: Sequence[ObservedNode],
-    **settings: Any,  # noqa: ANN401
-) -> ServingPlan:
-    """The plan; fails the test when it is refused."""
-    plan = plan_serving(facts, gpu_request(**settings), nodes)
-    assert isinstance(plan, ServingPlan), plan
-    return plan
-
-
-def refused(
-    facts: CheckpointFacts,
-    nodes: Sequence[ObservedNode],
-    **settings: Any,  # noqa: ANN401
-) -> Problem:
-    """The one problem; fails the test when there is a plan or several problems."""
-    problems = plan_serving(facts, gpu_request(**settings), nodes)
-    assert not isinstance(problems, ServingPlan), problems
-    (problem,) = problems
-    return problem
 
 
 def test_a_7b_takes_one_l4() -> None:
     """A 7B Int4 is planned onto one L4 with Marlin, its full length and two KV figures."""
-    plan = planned(QWEN2_7B_INT4, [L4])
+    plan = gpu_planned(QWEN2_7B_INT4, [L4])
     assert plan.products == ("NVIDIA-L4",)
     assert (plan.tensor_parallel_size, plan.kernel, plan.dtype) == (1, "Marlin", "float16")
     assert plan.max_model_length == 32768
@@ -74,7 +45,7 @@ def test_a_7b_takes_one_l4() -> None:
 
 def test_alternatives_are_named_for_people() -> None:
     """More GPUs of the same kind are offered with their tokens, largest last."""
-    alternatives = planned(QWEN2_7B_INT4, [L4]).alternatives
+    alternatives = gpu_planned(QWEN2_7B_INT4, [L4]).alternatives
     assert alternatives[0].startswith("2 \N{MULTIPLICATION SIGN} NVIDIA-L4: TP2, ")
     assert alternatives[0].endswith("k KV tokens")
     assert alternatives[1].startswith("4 \N{MULTIPLICATION SIGN} NVIDIA-L4: TP4, ")
@@ -83,14 +54,14 @@ def test_alternatives_are_named_for_people() -> None:
 
 def test_other_products_are_alternatives() -> None:
     """A 72B on H100 names four L4, the other way to serve it in this cluster."""
-    alternatives = planned(QWEN2_72B_INT4, [L4, H100]).alternatives
+    alternatives = gpu_planned(QWEN2_72B_INT4, [L4, H100]).alternatives
     assert any(text.startswith("4 \N{MULTIPLICATION SIGN} NVIDIA-L4: TP4") for text in alternatives)
     assert len(alternatives) <= 4
 
 
 def test_weights_that_do_not_fit_one_gpu_are_split() -> None:
     """A 72B Int4 takes four L4: two hold the weights but no KV cache."""
-    plan = planned(QWEN2_72B_INT4, [L4])
+    plan = gpu_planned(QWEN2_72B_INT4, [L4])
     assert plan.tensor_parallel_size == 4
     assert plan.weights_bytes_per_gpu / GIB == pytest.approx(38.6 / 4 + 0.07, abs=0.01)
     assert plan.memory_request_bytes == (6 + 3 * 3 + 2) * GIB
@@ -99,36 +70,29 @@ def test_weights_that_do_not_fit_one_gpu_are_split() -> None:
 
 def test_the_smallest_number_wins_over_the_smallest_card() -> None:
     """With L4 and H100 in sight a 72B takes one H100 rather than four L4."""
-    plan = planned(QWEN2_72B_INT4, [L4, H100])
+    plan = gpu_planned(QWEN2_72B_INT4, [L4, H100])
     assert (plan.products, plan.tensor_parallel_size) == (("NVIDIA-H100-80GB-HBM3",), 1)
 
 
 def test_every_card_that_takes_the_same_pod_is_a_place_for_it() -> None:
     """T4, L4, A100 and H100 all take a 7B: the figures are the weakest card's."""
-    plan = planned(QWEN2_7B_INT8, [H100, A100, L4, T4, V100])
+    plan = gpu_planned(QWEN2_7B_INT8, [H100, A100, L4, T4, V100])
     assert plan.products == (
         "Tesla-T4",
         "NVIDIA-L4",
         "NVIDIA-H100-80GB-HBM3",
         "NVIDIA-A100-SXM4-80GB",
     )
-    alone = planned(QWEN2_7B_INT8, [T4])
+    alone = gpu_planned(QWEN2_7B_INT8, [T4])
     assert plan.kv_cache_tokens == alone.kv_cache_tokens
     assert plan.gpu_memory_bytes == alone.gpu_memory_bytes
     assert plan.nodes_that_fit == 4
     assert any("Machete on NVIDIA-H100" in text for text in plan.warnings)
 
 
-def test_products_restrict_the_choice() -> None:
-    """Only products that the request names are planned, however well others would fit."""
-    plan = planned(QWEN2_7B_INT4, [T4, L4, H100], products=("NVIDIA-H100-80GB-HBM3",))
-    assert plan.products == ("NVIDIA-H100-80GB-HBM3",)
-    assert plan.kernel == "Machete"
-
-
 def test_the_users_number_of_gpus_is_kept() -> None:
     """A legal number of GPUs is planned as asked, though fewer would do."""
-    assert planned(QWEN2_7B_INT4, [L4], gpus_per_replica=2).tensor_parallel_size == 2
+    assert gpu_planned(QWEN2_7B_INT4, [L4], gpus_per_replica=2).tensor_parallel_size == 2
 
 
 @pytest.mark.parametrize(
@@ -138,169 +102,60 @@ def test_an_illegal_number_of_gpus_is_refused(
     facts: CheckpointFacts, size: int, nearest: int
 ) -> None:
     """A number the shapes forbid is refused with the nearest legal one, which is planned."""
-    problem = refused(facts, [H100], gpus_per_replica=size)
+    problem = gpu_refused(facts, [H100], gpus_per_replica=size)
     assert (problem.reason, problem.field) == (
         "IllegalTensorParallelSize",
         "spec.hardware.gpusPerReplica",
     )
     assert problem.message.endswith(f"set gpusPerReplica to {nearest}")
-    assert planned(facts, [H100], gpus_per_replica=nearest).tensor_parallel_size == nearest
-
-
-def test_more_gpus_than_a_node_has_are_refused() -> None:
-    """Four GPUs on nodes with one are refused with what a node can give."""
-    problem = refused(QWEN2_7B_INT4, [L4_SINGLE], gpus_per_replica=4)
-    assert (problem.reason, problem.field) == ("NotEnoughGpus", "spec.hardware.gpusPerReplica")
-    assert "set gpusPerReplica to 1" in problem.message
-
-
-def test_more_gpus_than_a_node_has_may_come_with_a_named_product() -> None:
-    """With the product named, a pool of larger nodes may be at zero: planned, with a warning."""
-    plan = planned(QWEN2_7B_INT4, [L4_SINGLE], gpus_per_replica=4, products=("NVIDIA-L4",))
-    assert (plan.tensor_parallel_size, plan.nodes_that_fit) == (4, 0)
-    assert any("pods wait for one" in text for text in plan.warnings)
-
-
-def test_nothing_in_sight_is_refused_with_what_would_fit() -> None:
-    """Without any GPU in sight the refusal names known products that would do."""
-    problem = refused(QWEN2_7B_INT4, [cpu_node("plain")])
-    assert (problem.reason, problem.field) == ("NoAcceleratorInSight", "spec.hardware.products")
-    assert "Would fit: 1 \N{MULTIPLICATION SIGN} Tesla-T4" in problem.message
-
-
-def test_what_would_fit_does_fit() -> None:
-    """Naming a suggested product leads to a plan, for a model that few cards take."""
-    problem = refused(QWEN2_72B_INT4, [T4])
-    assert problem.reason == "InsufficientGpuMemory"
-    suggested = problem.message.split("Would fit: ")[1].split(", ")
-    for text in suggested:
-        gpus, product = text.split(" \N{MULTIPLICATION SIGN} ")
-        plan = planned(QWEN2_72B_INT4, [], products=(product,))
-        assert plan.tensor_parallel_size == int(gpus)
-
-
-def test_the_cluster_is_described_when_products_are_missing() -> None:
-    """A product that nobody knows is refused, and the GPUs of the cluster are named."""
-    problem = refused(QWEN2_7B_INT4, [L4, A100], products=("Otter-9000",))
-    assert problem.reason == "NoAcceleratorInSight"
-    assert "(Otter-9000)" in problem.message
-    assert "1 node with NVIDIA-L4" in problem.message
-
-
-def test_a_named_product_is_planned_without_a_node() -> None:
-    """A pool that grows from zero: a known product by name is planned with a warning."""
-    plan = planned(QWEN2_7B_INT4, [], products=("NVIDIA-L4",))
-    assert (plan.products, plan.nodes_that_fit) == (("NVIDIA-L4",), 0)
-    assert any("no node in sight has 1" in text for text in plan.warnings)
-
-
-def test_nodes_in_sight_come_before_a_pool_at_zero() -> None:
-    """Of two named products the one with a node is planned, though the other is smaller."""
-    plan = planned(QWEN2_7B_INT4, [A100], products=("NVIDIA-L4", "NVIDIA-A100-SXM4-80GB"))
-    assert plan.products[0] == "NVIDIA-A100-SXM4-80GB"
-    assert plan.nodes_that_fit == 1
-
-
-def test_a_cordoned_node_is_waited_for() -> None:
-    """A cluster whose only GPU node is cordoned gets a plan that waits for it."""
-    plan = planned(QWEN2_7B_INT4, [gpu_node("l4", "NVIDIA-L4", 4, schedulable=False)])
-    assert (plan.products, plan.nodes_that_fit) == (("NVIDIA-L4",), 0)
-
-
-def test_nodes_without_labels_are_explained() -> None:
-    """A GPU node without product labels is refused with what is missing on it."""
-    node = changed_labels(L4)
-    problem = refused(QWEN2_7B_INT4, [node])
-    assert problem.reason == "NoAcceleratorInSight"
-    assert "GPU Feature Discovery" in problem.message
-    assert "node l4" in problem.message
-
-
-def changed_labels(node: ObservedNode) -> ObservedNode:
-    """The node without any label."""
-    return type(node)(
-        name=node.name, labels={}, allocatable=node.allocatable, schedulable=node.schedulable
-    )
-
-
-@pytest.mark.parametrize(
-    ("product", "resource_name", "reason", "field"),
-    [
-        (
-            "Tesla-V100-SXM2-16GB",
-            "nvidia.com/gpu",
-            "ComputeCapabilityTooLow",
-            "spec.hardware.products",
-        ),
-        (
-            "AMD-Instinct-MI300X",
-            "nvidia.com/gpu",
-            "UnsupportedAccelerator",
-            "spec.hardware.products",
-        ),
-        ("NVIDIA-L4", "amd.com/gpu", "UnsupportedAccelerator", "spec.hardware.resourceName"),
-    ],
-)
-def test_unsupported_gpus_are_refused(
-    product: str, resource_name: str, reason: str, field: str
-) -> None:
-    """V100 and GPUs of other vendors are refused with their own reasons."""
-    problem = refused(QWEN2_7B_INT4, [], products=(product,), resource_name=resource_name)
-    assert (problem.reason, problem.field) == (reason, field)
-
-
-def test_one_unsupported_gpu_does_not_spoil_the_others() -> None:
-    """A V100 beside an L4 is passed over in silence."""
-    plan = planned(QWEN2_7B_INT4, [V100, L4])
-    assert plan.products == ("NVIDIA-L4",)
-    assert plan.warnings == ()
+    assert gpu_planned(facts, [H100], gpus_per_replica=nearest).tensor_parallel_size == nearest
 
 
 def test_bfloat16_becomes_float16_on_turing() -> None:
     """A bfloat16 checkpoint is served in float16 on T4, with a warning, and kept on L4."""
-    turing = planned(BFLOAT16_7B, [T4])
+    turing = gpu_planned(BFLOAT16_7B, [T4])
     assert turing.dtype == "float16"
     assert any("bfloat16" in text for text in turing.warnings)
-    assert planned(BFLOAT16_7B, [L4]).dtype == "bfloat16"
+    assert gpu_planned(BFLOAT16_7B, [L4]).dtype == "bfloat16"
 
 
 def test_cards_with_another_dtype_are_no_place_for_the_pod() -> None:
     """T4 and L4 would serve a bfloat16 checkpoint in different dtypes: one is chosen."""
-    assert planned(BFLOAT16_7B, [T4, L4]).products == ("Tesla-T4",)
-    asked = planned(BFLOAT16_7B, [T4, L4], dtype="float16")
+    assert gpu_planned(BFLOAT16_7B, [T4, L4]).products == ("Tesla-T4",)
+    asked = gpu_planned(BFLOAT16_7B, [T4, L4], dtype="float16")
     assert asked.products == ("Tesla-T4", "NVIDIA-L4")
 
 
 def test_bfloat16_on_turing_is_refused_when_asked_for() -> None:
     """bfloat16 by request is refused on T4 and planned on L4 beside it."""
-    assert refused(QWEN2_7B_INT4, [T4], dtype="bfloat16").reason == "DtypeUnsupported"
-    assert planned(QWEN2_7B_INT4, [T4, L4], dtype="bfloat16").products == ("NVIDIA-L4",)
+    assert gpu_refused(QWEN2_7B_INT4, [T4], dtype="bfloat16").reason == "DtypeUnsupported"
+    assert gpu_planned(QWEN2_7B_INT4, [T4, L4], dtype="bfloat16").products == ("NVIDIA-L4",)
 
 
 @pytest.mark.parametrize("kv_cache_dtype", ["fp8", "fp8_e4m3", "fp8_e5m2"])
 def test_an_fp8_cache_on_hopper_needs_bfloat16(kv_cache_dtype: str) -> None:
     """fp8 with float16 dies on 9.0 after loading: refused, and each remedy is planned."""
-    problem = refused(QWEN2_7B_INT4, [H100], kv_cache_dtype=kv_cache_dtype)
+    problem = gpu_refused(QWEN2_7B_INT4, [H100], kv_cache_dtype=kv_cache_dtype)
     assert (problem.reason, problem.field) == (
         "KvCacheDtypeUnsupported",
         "spec.engine.kvCacheDtype",
     )
     assert "spec.engine.dtype to bfloat16" in problem.message
-    remedied = planned(QWEN2_7B_INT4, [H100], kv_cache_dtype=kv_cache_dtype, dtype="bfloat16")
-    plain = planned(QWEN2_7B_INT4, [H100])
+    remedied = gpu_planned(QWEN2_7B_INT4, [H100], kv_cache_dtype=kv_cache_dtype, dtype="bfloat16")
+    plain = gpu_planned(QWEN2_7B_INT4, [H100])
     assert remedied.kv_cache_dtype == kv_cache_dtype
     assert remedied.kv_cache_tokens == pytest.approx(2 * plain.kv_cache_tokens, rel=0.001)
 
 
 def test_an_fp8_cache_elsewhere_is_planned_with_a_warning() -> None:
     """On other cards fp8 was not tried: planned, and said so."""
-    plan = planned(QWEN2_7B_INT4, [L4], kv_cache_dtype="fp8")
+    plan = gpu_planned(QWEN2_7B_INT4, [L4], kv_cache_dtype="fp8")
     assert any("fp8" in text for text in plan.warnings)
 
 
 def test_an_unknown_cache_dtype_is_refused() -> None:
     """A KV dtype whose size we do not know is refused with those we know."""
-    problem = refused(QWEN2_7B_INT4, [L4], kv_cache_dtype="fp9")
+    problem = gpu_refused(QWEN2_7B_INT4, [L4], kv_cache_dtype="fp9")
     assert problem.reason == "KvCacheDtypeUnsupported"
     assert "fp8_e5m2" in problem.message
 
@@ -308,12 +163,12 @@ def test_an_unknown_cache_dtype_is_refused() -> None:
 def test_the_longest_length_is_planned_and_no_more_is_sure() -> None:
     """A requested length is planned up to the sure tokens; one more is refused with them."""
     facts = changed(QWEN2_7B_INT4, max_model_length=1 << 20)
-    longest = planned(facts, [L4_SINGLE])
+    longest = gpu_planned(facts, [L4_SINGLE])
     assert longest.max_model_length == longest.kv_cache_tokens
     assert any("1048576 tokens fit" in text for text in longest.warnings)
-    asked = planned(facts, [L4_SINGLE], max_model_length=longest.max_model_length)
+    asked = gpu_planned(facts, [L4_SINGLE], max_model_length=longest.max_model_length)
     assert asked.max_model_length == longest.max_model_length
-    problem = refused(facts, [L4_SINGLE], max_model_length=longest.max_model_length + 1)
+    problem = gpu_refused(facts, [L4_SINGLE], max_model_length=longest.max_model_length + 1)
     assert (problem.reason, problem.field) == ("ModelLengthTooLong", "spec.engine.maxModelLen")
     assert f"set maxModelLen to {longest.max_model_length} or less" in problem.message
 
@@ -321,16 +176,16 @@ def test_the_longest_length_is_planned_and_no_more_is_sure() -> None:
 def test_a_longer_length_takes_more_gpus() -> None:
     """A length that one L4 cannot hold is planned on two, unless one was asked for."""
     facts = changed(QWEN2_7B_INT4, max_model_length=1 << 20)
-    assert planned(facts, [L4], max_model_length=300_000).tensor_parallel_size == 2
-    problem = refused(facts, [L4], max_model_length=300_000, gpus_per_replica=1)
+    assert gpu_planned(facts, [L4], max_model_length=300_000).tensor_parallel_size == 2
+    problem = gpu_refused(facts, [L4], max_model_length=300_000, gpus_per_replica=1)
     assert "gpusPerReplica to 2" in problem.message
 
 
 def test_a_useful_length_is_worth_more_gpus() -> None:
     """Without a length asked for, one GPU with few tokens gives way to two with enough."""
     heavy = changed(QWEN2_7B_INT8, weights_bytes=int(17.4 * GIB))
-    assert planned(heavy, [L4]).tensor_parallel_size == 2
-    alone = planned(heavy, [L4_SINGLE])
+    assert gpu_planned(heavy, [L4]).tensor_parallel_size == 2
+    alone = gpu_planned(heavy, [L4_SINGLE])
     assert alone.tensor_parallel_size == 1
     assert 0 < alone.max_model_length < 8192
     assert any("of the model's 32768 tokens fit" in text for text in alone.warnings)
@@ -339,48 +194,17 @@ def test_a_useful_length_is_worth_more_gpus() -> None:
 def test_windowed_attention_needs_less_than_it_seems() -> None:
     """A length beyond the sure tokens is planned when attention is windowed, with a warning."""
     facts = changed(QWEN2_7B_INT8, weights_bytes=int(16.5 * GIB), sliding_window=4096)
-    plan = planned(facts, [L4_SINGLE], max_model_length=32768)
+    plan = gpu_planned(facts, [L4_SINGLE], max_model_length=32768)
     assert plan.max_model_length == 32768 > plan.kv_cache_tokens
     assert any("windowed" in text for text in plan.warnings)
     full = changed(facts, sliding_window=0)
-    assert refused(full, [L4_SINGLE], max_model_length=32768).reason == "ModelLengthTooLong"
-
-
-def test_shared_gpus_are_planned_only_knowingly() -> None:
-    """A time-sliced GPU needs a utilisation or its name, is planned alone and warned about."""
-    shared = gpu_node("l4", "NVIDIA-L4-SHARED", 4)
-    assert "gpuMemoryUtilization" in refused(QWEN2_7B_INT4, [shared]).message
-    plan = planned(QWEN2_7B_INT4, [shared], gpu_memory_utilization=0.5)
-    assert plan.products == ("NVIDIA-L4-SHARED",)
-    assert plan.alternatives == ()
-    assert any("time slicing" in text for text in plan.warnings)
-    assert planned(QWEN2_7B_INT4, [shared], products=("NVIDIA-L4-SHARED",)).nodes_that_fit == 1
-
-
-def test_slices_do_not_work_together() -> None:
-    """Two MIG slices cannot hold one model: more than one per replica is refused."""
-    slices = gpu_node(
-        "mig", "NVIDIA-H100-80GB-HBM3-MIG-3g.40gb", 2, memory_mib=40320, compute_capability=(9, 0)
-    )
-    assert planned(QWEN2_7B_INT4, [slices]).tensor_parallel_size == 1
-    assert refused(QWEN2_7B_INT4, [slices], gpus_per_replica=2).reason == "NotEnoughGpus"
-
-
-def test_cards_of_one_product_count_as_the_smallest() -> None:
-    """Nodes that state different memory for one product are one place, of the least memory."""
-    nodes = [
-        gpu_node(f"node-{mib}", "Otter", 1, memory_mib=mib, compute_capability=(8, 6))
-        for mib in (49152, 24576)
-    ]
-    plan = planned(QWEN2_7B_INT4, nodes)
-    assert plan.nodes_that_fit == 2
-    assert plan.gpu_memory_bytes < 24 * GIB
+    assert gpu_refused(full, [L4_SINGLE], max_model_length=32768).reason == "ModelLengthTooLong"
 
 
 @pytest.mark.parametrize(("utilization", "warned"), [(0.92, False), (0.97, True)])
 def test_little_room_for_graphs_is_warned_about(utilization: float, *, warned: bool) -> None:
     """Less than 1 GiB outside of the utilisation is planned, and said so."""
-    plan = planned(QWEN2_7B_INT4, [L4], gpu_memory_utilization=utilization)
+    plan = gpu_planned(QWEN2_7B_INT4, [L4], gpu_memory_utilization=utilization)
     assert any("CUDA graphs" in text for text in plan.warnings) == warned
 
 
@@ -389,14 +213,14 @@ def test_little_room_for_graphs_is_warned_about(utilization: float, *, warned: b
 )
 def test_versions_are_warned_about_once(version: str, said: str) -> None:
     """Measured versions carry no warning, others one that says what is not known."""
-    texts = planned(QWEN2_7B_INT4, [L4], engine_version=version).warnings
+    texts = gpu_planned(QWEN2_7B_INT4, [L4], engine_version=version).warnings
     assert len(texts) == (1 if said else 0)
     assert all(said in text for text in texts)
 
 
 def test_a_refusal_for_memory_gives_both_sizes() -> None:
     """When weights fill the card the refusal says what they take and what there is."""
-    problem = refused(QWEN2_72B_INT4, [T4])
+    problem = gpu_refused(QWEN2_72B_INT4, [T4])
     known = known_accelerator("Tesla-T4")
     assert known is not None
     assert f"38.7 of {known.memory_bytes / GIB:.1f} GiB" in problem.message
@@ -404,5 +228,5 @@ def test_a_refusal_for_memory_gives_both_sizes() -> None:
 
 def test_a_checkpoint_that_no_gpu_takes_is_refused() -> None:
     """Groups that no number of GPUs keeps whole are the checkpoint's fault, not the cluster's."""
-    problem = refused(changed(QWEN2_7B_INT4, intermediate_size=18945), [L4])
+    problem = gpu_refused(changed(QWEN2_7B_INT4, intermediate_size=18945), [L4])
     assert (problem.reason, problem.field) == ("UnsupportedGroupSize", "spec.model.uri")

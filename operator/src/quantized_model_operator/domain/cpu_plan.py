@@ -8,14 +8,14 @@ from quantized_model_operator.domain.accelerators import GIB, MIB
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import ObservedNode
 from quantized_model_operator.domain.engine_version import EngineVersion, version_warnings
-from quantized_model_operator.domain.gpu_memory import (
-    CPU_BATCH_LIMITS,
+from quantized_model_operator.domain.gpu_memory import CPU_BATCH_LIMITS
+from quantized_model_operator.domain.kernels import CPU_KERNEL
+from quantized_model_operator.domain.kv_cache import (
     CPU_BLOCK_TOKENS,
     kv_bytes_per_token,
     kv_cache_tokens,
     needed_kv_bytes,
 )
-from quantized_model_operator.domain.kernels import CPU_KERNEL
 from quantized_model_operator.domain.model_length import (
     length_problem,
     longest_length,

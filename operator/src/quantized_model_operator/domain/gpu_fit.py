@@ -8,17 +8,19 @@ from quantized_model_operator.domain.engine_version import EngineVersion
 from quantized_model_operator.domain.gpu_candidates import Candidate
 from quantized_model_operator.domain.gpu_memory import (
     DEFAULT_UTILIZATION,
-    GPU_BLOCK_TOKENS,
     BatchLimits,
     MemoryEstimate,
     MemorySetup,
     default_batch_limits,
     estimate_memory,
+)
+from quantized_model_operator.domain.kernels import HOPPER, gpu_kernels
+from quantized_model_operator.domain.kv_cache import (
+    GPU_BLOCK_TOKENS,
     kv_bytes_per_token,
     kv_cache_tokens,
     needed_kv_tokens,
 )
-from quantized_model_operator.domain.kernels import HOPPER, gpu_kernels
 from quantized_model_operator.domain.model_length import longest_length
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingRequest

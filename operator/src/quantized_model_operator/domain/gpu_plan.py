@@ -7,13 +7,13 @@ from quantized_model_operator.domain.cluster_state import ObservedNode
 from quantized_model_operator.domain.engine_version import EngineVersion
 from quantized_model_operator.domain.gpu_candidates import Candidate, candidates, suggestions
 from quantized_model_operator.domain.gpu_fit import Fit, candidate_dtype, evaluate
-from quantized_model_operator.domain.gpu_memory import KV_CACHE_DTYPE_BYTES
 from quantized_model_operator.domain.gpu_refusals import (
     gpu_refusal,
     illegal_size,
     with_suggestions,
 )
 from quantized_model_operator.domain.gpu_report import gpu_serving_plan
+from quantized_model_operator.domain.kv_cache import KV_CACHE_DTYPE_BYTES
 from quantized_model_operator.domain.model_length import length_problem, unlimited_length
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingPlan, ServingRequest
