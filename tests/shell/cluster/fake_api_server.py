@@ -302,7 +302,7 @@ class FakeApiServer:
         if options["preconditions"]["uid"] != stored.body["metadata"]["uid"]:
             return _status(409, "Conflict", "uid")
         self.remove(place.collection, place.namespace, place.name)
-        return web.json_response({"kind": "Status", "status": "Success"})
+        return web.json_response(stored.body)
 
     def _commit(self, collection: str, kind: str, stored: Stored) -> Body:
         self._version += 1

@@ -132,7 +132,7 @@ class Applier:
 
     def _removed(self, entry: Entry | None, uid: str, answer: Mapping[str, Any], kind: str) -> None:
         cache = self._caches.of_kind(kind)
-        if answer.get("kind") == kind:
+        if "deletionTimestamp" in (answer.get("metadata") or {}):
             # A finalizer holds it; it stays visible until it is really gone.
             cache.written(entry_from_body(dict(answer)))
         elif entry is not None and entry.uid == uid:

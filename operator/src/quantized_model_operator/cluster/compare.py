@@ -31,6 +31,9 @@ schema of Kubernetes 1.37, checked 2026-11-24. Ports are in ``_port_key``."""
 
 QUANTITY_MAPS = frozenset({"limits", "requests", "capacity", "allocatable"})
 QUANTITY_FIELDS = frozenset({"sizeLimit", "divisor", "storage"})
+ATOMIC_MAPS = frozenset({"selector", "labelSelector", "nodeSelector", "matchLabels"})
+"""Maps with one owner as a whole: a key that somebody adds is a difference.
+Source: ``x-kubernetes-map-type: atomic`` there."""
 PRESENCE = frozenset({"emptyDir"})
 """Maps that mean something when empty."""
 
@@ -110,6 +113,8 @@ def _difference(rendered: Json, live: Json, path: str, field: str) -> str | None
 
 def _map_difference(rendered: Mapping[str, Any], live: Json, path: str, field: str) -> str | None:
     if not isinstance(live, Mapping):
+        return path
+    if field in ATOMIC_MAPS and set(live) - set(rendered):
         return path
     for name, value in rendered.items():
         # In a map of quantities the names are resources, so the map decides.

@@ -1,7 +1,7 @@
 """Pure: who set which field, and what server-side apply makes of it; for the in-memory cluster.
 
 A document is flattened to leaves. Lists with merge keys become maps of their items; all other
-lists are leaves as a whole, as if they were atomic.
+lists, and the maps that are atomic, are leaves as a whole.
 
     {"ports": [{"port": 80, "name": "http"}]}
     -> ("ports", (80, "TCP"), "port"): 80, ("ports", (80, "TCP"), "name"): "http"
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from quantized_model_operator.cluster.compare import merge_key
+from quantized_model_operator.cluster.compare import ATOMIC_MAPS, merge_key
 
 Json = Any
 """A value of a parsed JSON document."""
@@ -65,11 +65,11 @@ class OwnedDocument:
 
 def flatten(value: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
     """The leaves of a document."""
-    if isinstance(value, Mapping) and value:
-        for name, item in value.items():
-            yield from flatten(item, (*path, name))
-        return
     name = path[-1] if path and isinstance(path[-1], str) else ""
+    if isinstance(value, Mapping) and value and name not in ATOMIC_MAPS:
+        for field_name, item in value.items():
+            yield from flatten(item, (*path, field_name))
+        return
     if isinstance(value, (list, tuple)) and value:
         keys = [merge_key(item, name) for item in value]
         if None not in keys:

@@ -1,6 +1,6 @@
 """Pure: what a status says, apart from when it came to say so."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,25 @@ def with_transition_times(
         same = kept and known.get("status") == condition["status"]
         conditions.append({**condition, "lastTransitionTime": kept if same else stamp})
     return {**status, "conditions": conditions} if conditions else dict(status)
+
+
+def without_fields(
+    status: Mapping[str, Any], undeclared: Collection[tuple[str, ...]]
+) -> dict[str, Any]:
+    """The status without the fields at these paths, each of which begins with ``status``."""
+    kept = dict(status)
+    for path in undeclared:
+        kept = _without(kept, path[1:])
+    return kept
+
+
+def _without(document: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    kept = dict(document)
+    if len(path) == 1:
+        kept.pop(path[0], None)
+    elif path and isinstance(kept.get(path[0]), Mapping):
+        kept[path[0]] = _without(kept[path[0]], path[1:])
+    return kept
 
 
 def status_hash(status: Mapping[str, Any]) -> str:
