@@ -1,6 +1,7 @@
 """Pure: resource quantities as Kubernetes writes them, as exact numbers."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from types import MappingProxyType
 
 
@@ -28,6 +29,10 @@ _SUFFIXES = MappingProxyType(
         "Ei": Decimal(2**60),
     }
 )
+_QUANTITY = re.compile(
+    r"(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+    r"(?P<suffix>m|k|[MGTPE]|[KMGTPE]i|)"
+)
 
 
 def parse_quantity(text: str | float) -> Decimal:
@@ -35,13 +40,10 @@ def parse_quantity(text: str | float) -> Decimal:
 
     Source: Kubernetes 1.37, apimachinery ``resource.Quantity``, checked 2026-11-24.
     """
-    value = str(text)
-    suffix = next((item for item in (value[-2:], value[-1:]) if item in _SUFFIXES), "")
-    number = value[: len(value) - len(suffix)] if suffix else value
-    try:
-        return Decimal(number) * _SUFFIXES.get(suffix, Decimal(1))
-    except InvalidOperation as error:
-        raise InvalidQuantityError(value) from error
+    parts = _QUANTITY.fullmatch(str(text))
+    if parts is None:
+        raise InvalidQuantityError(str(text))
+    return Decimal(parts["number"]) * _SUFFIXES.get(parts["suffix"], Decimal(1))
 
 
 def gibibytes(size_bytes: int) -> str:

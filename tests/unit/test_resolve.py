@@ -1,0 +1,184 @@
+"""From the spec to a checked model: every refusal names its field and what to do."""
+
+from typing import Any
+
+import pytest
+
+from quantized_model_operator.domain.model import CacheKind, Scheme, Strategy
+from quantized_model_operator.domain.outcome import InvalidModelError, Problem
+from quantized_model_operator.resolve import resolve, source_of
+from quantized_model_operator.settings import Settings
+from unit.otter import CPU_SPEC, GPU_SPEC, HUB_SPEC, SETTINGS, claim, observed
+
+Spec = dict[str, Any]
+
+
+def _problems(spec: Spec, settings: Settings = SETTINGS, **seen: Any) -> tuple[Problem, ...]:  # noqa: ANN401
+    with pytest.raises(InvalidModelError) as caught:
+        resolve(observed(spec, **seen), settings)
+    return caught.value.problems
+
+
+def test_defaults() -> None:
+    """What is absent becomes vLLM's own choice, the model's name, and one replica."""
+    model = resolve(observed({"model": {"uri": "hf://holt/otter"}}), SETTINGS)
+    assert model.served_names == ("otter",)
+    assert model.replicas == 1
+    assert model.request.device == "GPU"
+    assert model.request.engine_version == "0.33.0"
+    assert model.cache.kind is CacheKind.POD
+    assert model.strategy is Strategy.REPLACE
+    assert (model.pod.user_id, model.pod.group_id, model.pod.volume_group_id) == (2000, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("uri", "scheme", "claim_name", "path", "repository"),
+    [
+        ("pvc://weights/a/b", Scheme.CLAIM, "weights", "a/b", ""),
+        ("pvc://weights/a/", Scheme.CLAIM, "weights", "a", ""),
+        ("pvc://weights", Scheme.CLAIM, "weights", "", ""),
+        ("hf://holt/otter-gptq", Scheme.HUB, "", "", "holt/otter-gptq"),
+    ],
+)
+def test_source(uri: str, scheme: Scheme, claim_name: str, path: str, repository: str) -> None:
+    """A uri is taken apart into claim and path, or into a repository."""
+    source = source_of(uri, "main")
+    assert (source.scheme, source.claim_name, source.path, source.repository) == (
+        scheme,
+        claim_name,
+        path,
+        repository,
+    )
+
+
+def test_type_errors_name_the_field() -> None:
+    """A value of the wrong type that the schema let through names its path."""
+    (problem,) = _problems({**CPU_SPEC, "engine": {"maxModelLen": "long"}})
+    assert problem.reason == "InvalidSpec"
+    assert problem.field == "spec.engine.maxModelLen"
+    assert "'long'" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("argument", "flag", "remedy"),
+    [
+        ("--port", "--port", "spec.service.port"),
+        ("--port=9", "--port", "spec.service.port"),
+        ("--max_model_len", "--max-model-len", "spec.engine.maxModelLen"),
+        ("--max-model=9", "--max-model-len", "spec.engine.maxModelLen"),
+        ("-tp", "-tp", "spec.hardware.gpusPerReplica"),
+        ("-tp2", "-tp", "spec.hardware.gpusPerReplica"),
+        ("--tensor-par", "--tensor-parallel-size", "spec.hardware.gpusPerReplica"),
+        ("--api-key", "--api-key", "spec.apiKeySecretRef"),
+        ("--trust-remote-code", "--trust-remote-code", "did not come with the image"),
+    ],
+)
+def test_owned_arguments_are_refused(argument: str, flag: str, remedy: str) -> None:
+    """A flag that the operator sets is refused in every spelling, with the field to use."""
+    (problem,) = _problems({**CPU_SPEC, "engine": {"args": ["--x", argument]}})
+    assert problem.reason == "OwnedArgument"
+    assert problem.field == "spec.engine.args[1]"
+    assert f"{flag} " in problem.message
+    assert remedy in problem.message
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["--enable-auto-tool-choice", "--max-num-queued-reqs", "--max-num", "hermes", "-1", "-0.5"],
+)
+def test_free_arguments_pass(argument: str) -> None:
+    """Other flags, values and negative numbers reach vLLM as they are."""
+    model = resolve(observed({**CPU_SPEC, "engine": {"args": [argument]}}), SETTINGS)
+    assert model.arguments == (argument,)
+
+
+def test_every_problem_is_told_at_once() -> None:
+    """A spec with several mistakes is refused with all of them."""
+    problems = _problems(
+        {
+            **CPU_SPEC,
+            "hardware": {"device": "CPU", "memory": "0"},
+            "engine": {"args": ["--host", "x", "--uds"]},
+        }
+    )
+    assert [problem.field for problem in problems] == [
+        "spec.engine.args[0]",
+        "spec.engine.args[2]",
+        "spec.hardware.memory",
+    ]
+
+
+def test_missing_claims_are_named() -> None:
+    """A claim that does not exist is named with its field and its namespace."""
+    (problem,) = _problems(dict(CPU_SPEC), claims=())
+    assert (problem.reason, problem.field) == ("ClaimNotFound", "spec.model.uri")
+    assert "namespace zoo has no PersistentVolumeClaim 'weights'" in problem.message
+
+
+def test_an_exclusive_cache_claim_means_one_replica() -> None:
+    """ReadWriteOnce as a cache: one replica is recreated, two are refused."""
+    spec = {**HUB_SPEC, "cache": {"claimName": "store"}}
+    claims = (claim("store", "ReadWriteOnce"),)
+    assert resolve(observed(spec, claims=claims), SETTINGS).strategy is Strategy.RECREATE
+    (problem,) = _problems({**spec, "replicas": 2}, claims=claims)
+    assert problem.field == "spec.cache.claimName"
+    assert "ReadWriteMany" in problem.message
+
+
+def test_a_shared_cache_claim_allows_more() -> None:
+    """ReadWriteMany as a cache: any number of replicas, replaced as usual."""
+    spec = {**HUB_SPEC, "cache": {"claimName": "store"}, "replicas": 2}
+    model = resolve(observed(spec, claims=(claim("store"),)), SETTINGS)
+    assert model.cache.claim_is_shared
+    assert model.strategy is Strategy.SURGE
+
+
+def test_custom_images_can_be_switched_off() -> None:
+    """An administrator's switch refuses images and variables of users."""
+    settings = Settings(operator_image="x", allow_custom_images=False)
+    spec = {**CPU_SPEC, "engine": {"image": "y", "env": [{"name": "A", "value": "b"}]}}
+    fields = [problem.field for problem in _problems(spec, settings)]
+    assert fields == ["spec.engine.image", "spec.engine.env"]
+
+
+@pytest.mark.parametrize("key", ["app.kubernetes.io/name", "argocd.argoproj.io/instance"])
+def test_foreign_keys_of_pods_are_refused(key: str) -> None:
+    """Labels that the operator or a GitOps tool owns cannot be set on pods."""
+    (problem,) = _problems({**CPU_SPEC, "podTemplate": {"metadata": {"labels": {key: "x"}}}})
+    assert key in problem.message
+
+
+def test_paths_stay_in_the_claim() -> None:
+    """A path may not climb out of its claim."""
+    (problem,) = _problems({**CPU_SPEC, "model": {"uri": "pvc://weights/../x"}})
+    assert problem.field == "spec.model.uri"
+
+
+@pytest.mark.parametrize(
+    ("change", "changes_pods"),
+    [
+        ({"replicas": 3}, False),
+        ({"suspended": True}, False),
+        ({"service": {"port": 81}}, False),
+        ({"rollout": {"strategy": "Replace"}}, False),
+        ({"engine": {"maxModelLen": 9}}, True),
+        ({"podTemplate": {"metadata": {"labels": {"a.b/c": "d"}}}}, True),
+    ],
+)
+def test_inputs_cover_the_pods_and_nothing_else(change: Spec, *, changes_pods: bool) -> None:
+    """The hash of the inputs changes exactly with what the pods are made of."""
+    before = resolve(observed(CPU_SPEC), SETTINGS).inputs
+    after = resolve(observed({**CPU_SPEC, **change}), SETTINGS).inputs
+    assert (before != after) is changes_pods
+
+
+def test_suspension_wants_no_replica() -> None:
+    """A suspended model wants no replica, whatever the spec says."""
+    assert resolve(observed({**CPU_SPEC, "replicas": 4, "suspended": True}), SETTINGS).replicas == 0
+
+
+def test_gpu_products_reach_the_request() -> None:
+    """Hardware wishes arrive in the request for a plan."""
+    request = resolve(observed(GPU_SPEC), SETTINGS).request
+    assert request.products == ("NVIDIA-L4",)
+    assert request.gpus_per_replica is None
