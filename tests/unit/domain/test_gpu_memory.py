@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantized_model_operator.domain.accelerators import GIB, KNOWN_ACCELERATORS
+from quantized_model_operator.domain.accelerators import GIB
+from quantized_model_operator.domain.batch_limits import (
+    BatchLimits,
+)
 from quantized_model_operator.domain.engine_version import EngineVersion
 from quantized_model_operator.domain.gpu_memory import (
-    BatchLimits,
     MemorySetup,
-    default_batch_limits,
     estimate_memory,
     formula_kv_bytes,
     memory_is_measured,
@@ -202,33 +203,6 @@ def test_requests_take_whole_blocks(length: int, tokens: int) -> None:
 def test_a_sliding_window_bounds_the_need(length: int, tokens: int) -> None:
     """Windowed attention needs the window, two batches and a block, and never more than full."""
     assert needed_kv_tokens(length, 16, 4096, 2048) == tokens
-
-
-@pytest.mark.parametrize(
-    ("product", "gib", "limits"),
-    [
-        ("NVIDIA-B200", 178.35, (16384, 1024)),
-        ("NVIDIA-H200", 139.8, (8192, 1024)),
-        ("NVIDIA-H100-80GB-HBM3", 79.1, (8192, 1024)),
-        ("NVIDIA-A100-SXM4-80GB", 79.14, (2048, 256)),
-        ("NVIDIA-L40S", 44.39, (2048, 256)),
-        ("Otter", 70.0, (8192, 1024)),
-        ("Otter", 69.9, (2048, 256)),
-        ("Otter", 160.0, (16384, 1024)),
-        ("Otter", 0.0, (2048, 256)),
-    ],
-)
-def test_batch_defaults_follow_the_card(product: str, gib: float, limits: tuple[int, int]) -> None:
-    """Batched tokens and sequences are vLLM's defaults for the card, A100-80 excepted."""
-    found = default_batch_limits(product, int(gib * GIB))
-    assert (found.max_num_batched_tokens, found.max_num_seqs) == limits
-
-
-def test_every_known_gpu_has_batch_defaults() -> None:
-    """No card of the table is left without limits, and sequences never exceed tokens."""
-    for item in KNOWN_ACCELERATORS:
-        limits = default_batch_limits(item.product, item.memory_bytes)
-        assert 0 < limits.max_num_seqs <= limits.max_num_batched_tokens
 
 
 def test_weights_are_as_loaded() -> None:

@@ -63,13 +63,13 @@ def test_a_version_that_is_none_is_refused(request_of: Any) -> None:  # noqa: AN
         ({"gpu_memory_utilization": 1.01}, "spec.engine.gpuMemoryUtilization"),
         (
             {"max_num_batched_tokens": 255, "max_num_seqs": 256},
-            "spec.engine.maxNumBatchedTokens",
+            "spec.engine.maxNumSeqs",
         ),
     ],
 )
 def test_settings_that_vllm_refuses_are_refused(changes: dict[str, Any], field: str) -> None:
     """A share outside of (0, 1] and fewer batched tokens than sequences are refused."""
-    problems = plan_serving(QWEN2_7B_INT4, gpu_request(**changes), MIXED)
+    problems = plan_serving(QWEN2_7B_INT4, gpu_request(**changes), MIXED[2:3])
     assert not isinstance(problems, ServingPlan)
     assert [(item.reason, item.field) for item in problems] == [("InvalidSpec", field)]
 

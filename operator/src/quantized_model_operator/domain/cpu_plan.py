@@ -5,10 +5,15 @@ from decimal import Decimal
 from functools import lru_cache
 
 from quantized_model_operator.domain.accelerators import GIB, MIB
+from quantized_model_operator.domain.batch_limits import (
+    CPU_BATCH_LIMITS,
+    BatchLimits,
+    batch_problem,
+    chosen_batch_limits,
+)
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import ObservedNode
 from quantized_model_operator.domain.engine_version import EngineVersion, version_warnings
-from quantized_model_operator.domain.gpu_memory import CPU_BATCH_LIMITS
 from quantized_model_operator.domain.kernels import CPU_KERNEL
 from quantized_model_operator.domain.kv_cache import (
     CPU_BLOCK_TOKENS,
@@ -76,7 +81,8 @@ def plan_cpu(
     length = longest_length(facts, request.max_model_length, room_tokens)
     if length is None:
         return (_memory_problem(facts, request, bytes_per_token, limit_bytes, room_tokens),)
-    kv_bytes = _useful_kv_bytes(room_bytes, length, bytes_per_token)
+    sequences = _batch_limits(request).max_num_seqs
+    kv_bytes = _useful_kv_bytes(room_bytes, length, bytes_per_token, sequences)
     tokens = kv_cache_tokens(kv_bytes, bytes_per_token, CPU_BLOCK_TOKENS)
     fitting = sum(1 for node in nodes if _takes(node, limit_bytes))
     return ServingPlan(
@@ -128,6 +134,14 @@ def _setting_problems(facts: CheckpointFacts, request: ServingRequest) -> Iterab
         )
     if problem := length_problem(facts, request.max_model_length):
         yield problem
+    if problem := batch_problem(_batch_limits(request)):
+        yield problem
+
+
+def _batch_limits(request: ServingRequest) -> BatchLimits:
+    return chosen_batch_limits(
+        CPU_BATCH_LIMITS, request.max_num_batched_tokens, request.max_num_seqs
+    )
 
 
 def _default_limit_bytes(
@@ -148,11 +162,11 @@ def _single_request_bytes(length: int, bytes_per_token: int) -> int:
     return needed_kv_bytes(length, bytes_per_token, CPU_BLOCK_TOKENS) + reserved_bytes
 
 
-def _useful_kv_bytes(room_bytes: int, length: int, bytes_per_token: int) -> int:
+def _useful_kv_bytes(room_bytes: int, length: int, bytes_per_token: int, sequences: int) -> int:
     """The room in whole blocks, but no more than all sequences of a batch can ever fill."""
     block_bytes = CPU_BLOCK_TOKENS * bytes_per_token
     full_bytes = needed_kv_bytes(length, bytes_per_token, CPU_BLOCK_TOKENS)
-    most_bytes = CPU_BATCH_LIMITS.max_num_seqs * full_bytes + block_bytes
+    most_bytes = sequences * full_bytes + block_bytes
     return min(room_bytes, most_bytes) // block_bytes * block_bytes
 
 

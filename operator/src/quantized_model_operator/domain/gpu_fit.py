@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 
 from quantized_model_operator.domain.accelerators import NO_COMPUTE_CAPABILITY
+from quantized_model_operator.domain.batch_limits import (
+    BatchLimits,
+    batch_problem,
+    chosen_batch_limits,
+    default_batch_limits,
+)
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_version import EngineVersion
 from quantized_model_operator.domain.gpu_candidates import Candidate
 from quantized_model_operator.domain.gpu_memory import (
     DEFAULT_UTILIZATION,
-    BatchLimits,
     MemoryEstimate,
     MemorySetup,
-    default_batch_limits,
     estimate_memory,
 )
 from quantized_model_operator.domain.kernels import HOPPER, gpu_kernels
@@ -73,7 +77,11 @@ def candidate_dtype(
     dtype = resolve_dtype(request.dtype, facts.dtype, capability)
     if isinstance(dtype, Problem):
         return dtype
-    return _kv_cache_problem(request, dtype, capability) or dtype
+    return (
+        _kv_cache_problem(request, dtype, capability)
+        or batch_problem(batch_limits(request, candidate))
+        or dtype
+    )
 
 
 def evaluate(
@@ -123,10 +131,10 @@ def evaluate(
 def batch_limits(request: ServingRequest, candidate: Candidate) -> BatchLimits:
     """The user's batch limits, and vLLM's own where the user set none."""
     accelerator = candidate.accelerator
-    own = default_batch_limits(accelerator.product, accelerator.memory_bytes)
-    return BatchLimits(
-        max_num_batched_tokens=request.max_num_batched_tokens or own.max_num_batched_tokens,
-        max_num_seqs=request.max_num_seqs or own.max_num_seqs,
+    return chosen_batch_limits(
+        default_batch_limits(accelerator.product, accelerator.memory_bytes),
+        request.max_num_batched_tokens,
+        request.max_num_seqs,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from quantized_model_operator.domain.accelerators import GIB
+from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_version import EngineVersion, row_for
 
@@ -75,46 +76,6 @@ MEMORY_ROWS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchLimits:
-    """How much one step may hold."""
-
-    max_num_batched_tokens: int
-    max_num_seqs: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRow:
-    """Default batch limits from a card size on."""
-
-    minimum_memory_bytes: int
-    excluded_products: tuple[str, ...]
-    limits: BatchLimits
-
-
-BATCH_ROWS = (
-    BatchRow(
-        minimum_memory_bytes=160 * GIB,
-        excluded_products=(),
-        limits=BatchLimits(max_num_batched_tokens=16384, max_num_seqs=1024),
-    ),
-    BatchRow(
-        minimum_memory_bytes=70 * GIB,
-        excluded_products=("A100", "GB10"),
-        limits=BatchLimits(max_num_batched_tokens=8192, max_num_seqs=1024),
-    ),
-    BatchRow(
-        minimum_memory_bytes=0,
-        excluded_products=(),
-        limits=BatchLimits(max_num_batched_tokens=2048, max_num_seqs=256),
-    ),
-)
-"""The first row that holds. Source: vLLM 0.33.0 engine/arg_utils.py; H200 measured, 2026-11."""
-
-CPU_BATCH_LIMITS = BatchLimits(max_num_batched_tokens=2048, max_num_seqs=128)
-"""Source: vLLM 0.33.0 engine/arg_utils.py, for one worker, 2026-11."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MemorySetup:
     """Everything but the checkpoint that decides about memory."""
 
@@ -134,15 +95,6 @@ class MemoryEstimate:
     weights_bytes: int
     conservative_kv_bytes: int
     expected_kv_bytes: int
-
-
-def default_batch_limits(product: str, memory_bytes: int) -> BatchLimits:
-    """VLLM's own batch limits for an OpenAI server on this GPU."""
-    for row in BATCH_ROWS:
-        excluded = any(name in product for name in row.excluded_products)
-        if memory_bytes >= row.minimum_memory_bytes and not excluded:
-            return row.limits
-    return BATCH_ROWS[-1].limits
 
 
 def memory_is_measured(version: EngineVersion) -> bool:

@@ -58,7 +58,7 @@ def plan_serving(
 def _request_problems(request: ServingRequest) -> Iterable[Problem]:
     """Settings that vLLM refuses on any device.
 
-    Source: vLLM 0.33.0 config/cache.py and config/scheduler.py, checked 2026-11.
+    Source: vLLM 0.33.0 config/cache.py, checked 2026-11.
     """
     utilization = request.gpu_memory_utilization
     if utilization is not None and not 0 < utilization <= 1:
@@ -66,14 +66,4 @@ def _request_problems(request: ServingRequest) -> Iterable[Problem]:
             reason="InvalidSpec",
             field="spec.engine.gpuMemoryUtilization",
             message=f"gpuMemoryUtilization {utilization} is not above 0 and at most 1: set 0.92",
-        )
-    tokens, sequences = request.max_num_batched_tokens, request.max_num_seqs
-    if tokens is not None and sequences is not None and tokens < sequences:
-        yield Problem(
-            reason="InvalidSpec",
-            field="spec.engine.maxNumBatchedTokens",
-            message=(
-                f"maxNumBatchedTokens {tokens} is smaller than maxNumSeqs {sequences}: set it to "
-                f"{sequences} or more"
-            ),
         )

@@ -1,0 +1,87 @@
+"""Pure: how much vLLM puts into one step, by its own defaults and by the user's settings."""
+
+from dataclasses import dataclass
+
+from quantized_model_operator.domain.accelerators import GIB
+from quantized_model_operator.domain.outcome import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLimits:
+    """How much one step may hold."""
+
+    max_num_batched_tokens: int
+    max_num_seqs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRow:
+    """Default batch limits from a card size on."""
+
+    minimum_memory_bytes: int
+    excluded_products: tuple[str, ...]
+    limits: BatchLimits
+
+
+BATCH_ROWS = (
+    BatchRow(
+        minimum_memory_bytes=160 * GIB,
+        excluded_products=(),
+        limits=BatchLimits(max_num_batched_tokens=16384, max_num_seqs=1024),
+    ),
+    BatchRow(
+        minimum_memory_bytes=70 * GIB,
+        excluded_products=("A100", "GB10"),
+        limits=BatchLimits(max_num_batched_tokens=8192, max_num_seqs=1024),
+    ),
+    BatchRow(
+        minimum_memory_bytes=0,
+        excluded_products=(),
+        limits=BatchLimits(max_num_batched_tokens=2048, max_num_seqs=256),
+    ),
+)
+"""The first row that holds. Source: vLLM 0.33.0 engine/arg_utils.py; H200 measured, 2026-11."""
+
+CPU_BATCH_LIMITS = BatchLimits(max_num_batched_tokens=2048, max_num_seqs=128)
+"""Source: vLLM 0.33.0 engine/arg_utils.py, for one worker, 2026-11."""
+
+
+def default_batch_limits(product: str, memory_bytes: int) -> BatchLimits:
+    """VLLM's own batch limits for an OpenAI server on this GPU."""
+    for row in BATCH_ROWS:
+        excluded = any(name in product for name in row.excluded_products)
+        if memory_bytes >= row.minimum_memory_bytes and not excluded:
+            return row.limits
+    return BATCH_ROWS[-1].limits
+
+
+def chosen_batch_limits(
+    own: BatchLimits, max_num_batched_tokens: int | None, max_num_seqs: int | None
+) -> BatchLimits:
+    """The user's limits; vLLM's own where the user set none, with no more sequences than tokens.
+
+    Source: vLLM 0.33.0 engine/arg_utils.py, checked 2026-11.
+    """
+    tokens = max_num_batched_tokens or own.max_num_batched_tokens
+    return BatchLimits(
+        max_num_batched_tokens=tokens,
+        max_num_seqs=max_num_seqs or min(own.max_num_seqs, tokens),
+    )
+
+
+def batch_problem(limits: BatchLimits) -> Problem | None:
+    """The refusal of more sequences than tokens in one step.
+
+    Source: vLLM 0.33.0 config/scheduler.py, checked 2026-11.
+    """
+    tokens, sequences = limits.max_num_batched_tokens, limits.max_num_seqs
+    if tokens >= sequences:
+        return None
+    return Problem(
+        reason="InvalidSpec",
+        field="spec.engine.maxNumSeqs",
+        message=(
+            f"maxNumSeqs {sequences} is more than the {tokens} tokens of one step: set it to "
+            f"{tokens} or less, or maxNumBatchedTokens to {sequences} or more"
+        ),
+    )
