@@ -62,8 +62,8 @@ def make_model(progress: Progress) -> TinyModel:
     """Train and quantise the tiny model, or take it from the cache."""
     progress.say("model: train and quantise (ten minutes the first time, then from the cache)")
     folder = Path(_last_line("tests/model/make.py"))
-    known = json.loads((folder.parent / "answers.json").read_text(encoding="utf-8"))
-    exact = [item for item in known if item["exact"]]
+    answers = folder.with_name(f"{folder.name}.answers.json")
+    exact = json.loads(answers.read_text(encoding="utf-8"))
     if not exact:
         fail("The tiny model answers no question by heart; delete it from the cache and retry.")
     return TinyModel(folder=folder, question=exact[0]["question"], answer=exact[0]["answer"])
