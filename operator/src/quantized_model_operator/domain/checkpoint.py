@@ -146,6 +146,10 @@ def _encode(report: InspectionReport, text_length: int, keep: int) -> str:
 
 
 def _shorten(value: Any, length: int) -> Any:  # noqa: ANN401 - JSON values of any type
-    if isinstance(value, str) and len(value) > length:
-        return value[: length - 1] + "…"
-    return value
+    """A text cut so that its JSON form, where one character may take 12 bytes, has the length."""
+    if not isinstance(value, str) or len(json.dumps(value)) <= length:
+        return value
+    text = value[:length]
+    while len(json.dumps(text)) > length - 3:
+        text = text[: -max(1, len(text) // 8)]
+    return text + "..."

@@ -1,0 +1,185 @@
+"""Pure: what config.json says of the architecture of a model."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quantized_model_operator.domain.readable_text import readable_name
+
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "hidden_size": ("hidden_size", "n_embd", "d_model"),
+    "num_hidden_layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
+    "num_attention_heads": ("num_attention_heads", "n_head", "n_heads"),
+    "vocab_size": ("vocab_size", "padded_vocab_size"),
+    "intermediate_size": ("moe_intermediate_size", "intermediate_size", "n_inner", "ffn_dim"),
+    "num_key_value_heads": ("num_key_value_heads", "num_kv_heads", "multi_query_group_num"),
+    "head_dim": ("head_dim", "kv_channels"),
+    "max_position_embeddings": ("max_position_embeddings", "n_positions", "seq_length"),
+}
+"""Names by which model families know the same number, first match wins. Experts' own size comes
+first: it decides how far their layers can be split. Source: Transformers 5.23, configuration
+classes, checked 2026-11."""
+
+_REQUIRED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+
+_LARGEST_NUMBER = 2**40
+_MOST_LAYERS = 10_000
+
+MODEL_TYPES: Mapping[str, tuple[str, ...]] = {
+    "GemmaForCausalLM": ("gemma",),
+    "Gemma2ForCausalLM": ("gemma2",),
+    "Gemma3ForCausalLM": ("gemma3_text",),
+    "GPTNeoXForCausalLM": ("gpt_neox",),
+    "LlamaForCausalLM": ("llama",),
+    "MistralForCausalLM": ("mistral",),
+    "MixtralForCausalLM": ("mixtral",),
+    "OPTForCausalLM": ("opt",),
+    "PhiForCausalLM": ("phi",),
+    "Phi3ForCausalLM": ("phi3",),
+    "Qwen2ForCausalLM": ("qwen2",),
+    "Qwen2MoeForCausalLM": ("qwen2_moe",),
+    "Qwen3ForCausalLM": ("qwen3",),
+    "Qwen3MoeForCausalLM": ("qwen3_moe",),
+}
+"""``model_type`` by which Transformers finds the configuration of these architectures; another
+one ends vLLM at its start. Source: Transformers 5.23, configuration classes, checked 2026-11."""
+
+TIED_BY_DEFAULT = frozenset({"bloom", "cohere", "cohere2", "falcon", "gemma", "gemma2", "gpt2"}) | {
+    "gemma3",
+    "gemma3_text",
+    "gpt_bigcode",
+    "mpt",
+    "opt",
+}
+"""Families whose ``tie_word_embeddings`` is true when config.json is silent. Source: Transformers
+5.23, configuration classes, checked 2026-11."""
+
+
+class InvalidConfigError(ValueError):
+    """config.json does not describe a model; the text is a whole sentence with the remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """Numbers and names of the architecture; 0 or empty where config.json does not say."""
+
+    architecture: str
+    model_type: str
+    dtype: str
+    layers: int
+    hidden_size: int
+    intermediate_size: int
+    """Of one expert in a mixture of experts."""
+    heads: int
+    kv_heads: int
+    head_size: int
+    vocabulary: int
+    max_model_length: int
+    tied_embeddings: bool
+    sliding_window: int
+    experts: int
+    needs_remote_code: bool
+    """The repository brings its own model code (``auto_map``)."""
+
+
+def read_object(content: bytes, name: str) -> dict[str, Any]:
+    """The JSON object in a file; ``InvalidConfigError`` when it is none."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InvalidConfigError(f"{name} is no valid JSON; restore the file") from error
+    if not isinstance(document, dict):
+        raise InvalidConfigError(f"{name} is no JSON object; restore the file")
+    return document
+
+
+def parse_config(document: Mapping[str, Any]) -> ModelConfig:
+    """The architecture that config.json declares; ``InvalidConfigError`` when it cannot be.
+
+    Multimodal models keep the numbers of their language model in ``text_config``.
+    """
+    nested = document.get("text_config")
+    merged = {**document, **nested} if isinstance(nested, dict) else dict(document)
+    architecture = _architecture(document)
+    model_type = _word(document.get("model_type"))
+    _check_model_type(architecture, model_type)
+    numbers = {key: _number(merged, names) for key, names in _NAMES.items()}
+    _check_numbers(numbers)
+    hidden_size, heads = numbers["hidden_size"], numbers["num_attention_heads"]
+    return ModelConfig(
+        architecture=architecture,
+        model_type=model_type,
+        dtype=_word(merged.get("dtype") or merged.get("torch_dtype")).removeprefix("torch."),
+        layers=numbers["num_hidden_layers"],
+        hidden_size=hidden_size,
+        intermediate_size=numbers["intermediate_size"],
+        heads=heads,
+        kv_heads=numbers["num_key_value_heads"] or heads,
+        head_size=numbers["head_dim"] or hidden_size // heads,
+        vocabulary=numbers["vocab_size"],
+        max_model_length=numbers["max_position_embeddings"],
+        tied_embeddings=_tied(document, merged, model_type),
+        sliding_window=_sliding_window(merged),
+        experts=_number(merged, ("num_local_experts", "num_experts", "n_routed_experts")),
+        needs_remote_code=bool(document.get("auto_map")),
+    )
+
+
+def _architecture(document: Mapping[str, Any]) -> str:
+    names = document.get("architectures")
+    if not isinstance(names, list) or not names or not _word(names[0]):
+        raise InvalidConfigError(
+            "config.json names no architectures, so vLLM cannot know the model; restore the file"
+        )
+    return _word(names[0])
+
+
+def _check_model_type(architecture: str, model_type: str) -> None:
+    if not model_type:
+        raise InvalidConfigError("config.json has no model_type; restore the file")
+    known = MODEL_TYPES.get(architecture)
+    if known and model_type not in known:
+        raise InvalidConfigError(
+            f"config.json says model_type: {model_type}, but {architecture} belongs to "
+            f"{known[0]}, and Transformers does not recognise it otherwise; correct model_type"
+        )
+
+
+def _check_numbers(numbers: Mapping[str, int]) -> None:
+    missing = [key for key in _REQUIRED if not numbers[key]]
+    if missing:
+        raise InvalidConfigError(
+            f"config.json has no usable {', '.join(missing)}; restore the file"
+        )
+    if numbers["num_hidden_layers"] > _MOST_LAYERS:
+        raise InvalidConfigError(
+            f"config.json says num_hidden_layers: {numbers['num_hidden_layers']}, which no model "
+            "has; correct it"
+        )
+
+
+def _number(document: Mapping[str, Any], names: tuple[str, ...]) -> int:
+    for name in names:
+        value = document.get(name)
+        if type(value) is int and 0 < value < _LARGEST_NUMBER:
+            return value
+    return 0
+
+
+def _word(value: object) -> str:
+    return readable_name(value, 64) if isinstance(value, str) else ""
+
+
+def _tied(document: Mapping[str, Any], merged: Mapping[str, Any], model_type: str) -> bool:
+    for source in (document, merged):
+        value = source.get("tie_word_embeddings")
+        if isinstance(value, bool):
+            return value
+    return model_type in TIED_BY_DEFAULT
+
+
+def _sliding_window(document: Mapping[str, Any]) -> int:
+    if document.get("use_sliding_window") is False:
+        return 0
+    return _number(document, ("sliding_window",))

@@ -1,0 +1,200 @@
+"""Pure: from everything read of a checkpoint to the report: facts, or why it cannot be served."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from quantized_model_operator.domain import checkpoint_files
+from quantized_model_operator.domain.checkpoint import (
+    CheckpointFacts,
+    CheckpointProblem,
+    InspectionReport,
+)
+from quantized_model_operator.domain.checkpoint_checks import Subject, subject, tensor_problems
+from quantized_model_operator.domain.checkpoint_config import (
+    InvalidConfigError,
+    ModelConfig,
+    parse_config,
+    read_object,
+)
+from quantized_model_operator.domain.checkpoint_warnings import warnings_of
+from quantized_model_operator.domain.quantization_settings import (
+    QuantizationSettings,
+    UnusableSettingsError,
+    parse_settings,
+    settings_problems,
+)
+from quantized_model_operator.domain.readable_text import readable_name
+from quantized_model_operator.domain.safetensors_header import (
+    DamagedShardError,
+    SafetensorsHeader,
+    parse_header,
+)
+from quantized_model_operator.domain.tensor_layout import (
+    StoredTensor,
+    is_quantized,
+    modules_of,
+    parameters,
+)
+from quantized_model_operator.domain.weight_file_checks import (
+    index_problems,
+    weight_map_of,
+    weight_problems,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was read of a checkpoint."""
+
+    uri: str
+    commit: str
+    sizes: Mapping[str, int]
+    """Every file, with its size in bytes."""
+    documents: Mapping[str, bytes]
+    """Content of those of ``checkpoint_files.DOCUMENTS`` that exist."""
+    first_bytes: Mapping[str, bytes]
+    """The beginning of each weight file that exists: at least its header, if it has one."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each file that serving needs; of a header where the file was not read whole."""
+    integrity: str = "Unverified"
+    warnings: tuple[str, ...] = ()
+    problems: tuple[CheckpointProblem, ...] = ()
+    """What the reading itself found, for example a wrong digest."""
+
+
+def inspect_checkpoint(evidence: Evidence) -> InspectionReport:
+    """The verdict on a checkpoint: facts when no check finds a problem."""
+    config, settings, problems = _declarations(evidence)
+    headers, shard_problems = _headers(evidence)
+    problems += weight_problems(evidence.sizes, weight_map_of(evidence.documents))
+    problems += shard_problems
+    problems += index_problems(evidence.documents, headers)
+    seen = None
+    whole = not problems or all(problem.reason in _LEAVES_TENSORS for problem in problems)
+    if config and settings and headers and whole:
+        seen = subject(config, settings, modules_of(_tensors(headers)))
+        problems += tensor_problems(seen)
+    if not checkpoint_files.has_tokenizer(evidence.sizes):
+        problems.append(_NO_TOKENIZER)
+    problems += evidence.problems
+    if problems or seen is None:
+        return InspectionReport(problems=tuple(problems), problem_count=len(problems))
+    return InspectionReport(facts=_facts(evidence, seen))
+
+
+_LEAVES_TENSORS = frozenset(
+    {"UnsupportedBits", "UnsupportedGroupSize", "UnsupportedSymmetry", "TensorMissing"}
+)
+"""Problems beside which the tensors are still worth a look; after a missing or damaged shard
+they would only repeat it."""
+
+_NO_TOKENIZER = CheckpointProblem(
+    reason="TokenizerMissing",
+    message="the checkpoint has no tokenizer (tokenizer.json, or tokenizer.model, or vocab.json "
+    "with merges.txt); vLLM would start and refuse every chat: copy the files from the original "
+    "model",
+)
+
+
+def _declarations(
+    evidence: Evidence,
+) -> tuple[ModelConfig | None, QuantizationSettings | None, list[CheckpointProblem]]:
+    content = evidence.documents.get(checkpoint_files.CONFIG)
+    if content is None:
+        message = "there is no config.json; check the path, or copy the file from the original"
+        return None, None, [CheckpointProblem(reason="ConfigMissing", message=message)]
+    try:
+        document = read_object(content, checkpoint_files.CONFIG)
+    except InvalidConfigError as error:
+        return None, None, [CheckpointProblem(reason="ConfigInvalid", message=str(error))]
+    config = settings = None
+    problems: list[CheckpointProblem] = []
+    try:
+        config = parse_config(document)
+    except InvalidConfigError as error:
+        problems.append(CheckpointProblem(reason="ConfigInvalid", message=str(error)))
+    legacy = evidence.documents.get(checkpoint_files.LEGACY_QUANTIZATION_CONFIG)
+    try:
+        settings = parse_settings(document, legacy)
+        problems += settings_problems(settings)
+    except UnusableSettingsError as error:
+        problems.append(error.problem)
+    return config, settings, problems
+
+
+def _headers(
+    evidence: Evidence,
+) -> tuple[dict[str, SafetensorsHeader], list[CheckpointProblem]]:
+    headers: dict[str, SafetensorsHeader] = {}
+    problems = []
+    for name, first_bytes in sorted(evidence.first_bytes.items()):
+        try:
+            headers[name] = parse_header(first_bytes, evidence.sizes[name])
+        except DamagedShardError as error:
+            state = "is incomplete" if error.reason == "ShardTruncated" else "is damaged"
+            problems.append(
+                CheckpointProblem(
+                    reason=error.reason,
+                    message=f"{readable_name(name)} {state}: {error}; copy or upload the "
+                    "file again",
+                )
+            )
+    return headers, problems
+
+
+def _tensors(headers: Mapping[str, SafetensorsHeader]) -> dict[str, StoredTensor]:
+    return {
+        name: StoredTensor(file, entry.dtype, entry.shape)
+        for file, header in headers.items()
+        for name, entry in header.tensors.items()
+    }
+
+
+def _facts(evidence: Evidence, seen: Subject) -> CheckpointFacts:
+    config, settings = seen.config, seen.settings
+    tokenizer_config = evidence.documents.get(checkpoint_files.TOKENIZER_CONFIG)
+    has_template = checkpoint_files.has_chat_template(evidence.sizes, tokenizer_config)
+    return CheckpointFacts(
+        uri=evidence.uri,
+        commit=evidence.commit,
+        digest=checkpoint_digest(evidence.sizes, evidence.digests),
+        integrity=evidence.integrity,
+        architecture=config.architecture,
+        model_type=config.model_type,
+        dtype=config.dtype,
+        bits=settings.bits,
+        group_size=settings.group_size,
+        symmetric=settings.symmetric,
+        desc_act=settings.desc_act,
+        quantized_lm_head=any(
+            is_quantized(module)
+            for name, module in seen.modules.items()
+            if name.rpartition(".")[2] == "lm_head"
+        ),
+        weights_bytes=sum(evidence.sizes[name] for name in evidence.first_bytes),
+        files=len(evidence.first_bytes),
+        parameters=parameters(seen.modules),
+        layers=config.layers,
+        hidden_size=config.hidden_size,
+        intermediate_size=config.intermediate_size,
+        heads=config.heads,
+        kv_heads=config.kv_heads,
+        head_size=config.head_size,
+        vocabulary=config.vocabulary,
+        max_model_length=config.max_model_length,
+        tied_embeddings=config.tied_embeddings,
+        has_tokenizer=True,
+        has_chat_template=has_template,
+        sliding_window=config.sliding_window,
+        warnings=(
+            *evidence.warnings,
+            *warnings_of(evidence.sizes, evidence.documents, seen, has_template=has_template),
+        ),
+    )
+
+
+def checkpoint_digest(sizes: Mapping[str, int], digests: Mapping[str, str]) -> str:
+    """One digest for the whole: sha256 over the sorted lines ``name size digest``."""
+    lines = [f"{name} {sizes[name]} {digest}\n" for name, digest in sorted(digests.items())]
+    return "sha256:" + hashlib.sha256("".join(lines).encode("utf-8", "replace")).hexdigest()
