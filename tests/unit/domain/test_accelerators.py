@@ -93,7 +93,7 @@ def test_cordoned_and_empty_nodes_are_seen_but_not_counted() -> None:
     """A cordoned node and one whose device plugin offers nothing are in sight without GPUs."""
     nodes = [gpu_node("a", "NVIDIA-L4", 4, schedulable=False), gpu_node("b", "NVIDIA-L4", 0)]
     (offer,) = accelerator_offers(nodes)
-    assert (offer.gpus_by_node, offer.unschedulable_nodes) == ((), 2)
+    assert (offer.gpus_by_node, offer.absent_gpus_by_node) == ((), (4, 0))
     assert offer.largest_node_gpus == 0
 
 
@@ -101,6 +101,12 @@ def test_the_table_wins_over_the_label() -> None:
     """For a product in the table the label's memory, the driver's figure, is not used."""
     nodes = [gpu_node("a", "NVIDIA-L4", 1, memory_mib=23034, compute_capability=(8, 9))]
     assert accelerator_offers(nodes)[0].accelerator == known_accelerator("NVIDIA-L4")
+
+
+def test_a_part_of_a_known_card_is_no_whole_one() -> None:
+    """A label far below the card's own memory wins over the table, less the reserve."""
+    nodes = [gpu_node("a", "NVIDIA-L4", 1, memory_mib=12288, compute_capability=(8, 9))]
+    assert accelerator_offers(nodes)[0].accelerator.memory_bytes == 12 * GIB - 9 * GIB // 10
 
 
 def test_unknown_products_are_described_by_their_labels() -> None:

@@ -73,6 +73,17 @@ def test_a_larger_model_gets_the_memory_of_one_full_request() -> None:
     assert float(plan.max_concurrency) >= 1
 
 
+def test_very_long_contexts_are_not_paid_for_unasked() -> None:
+    """Memory is set aside for 32768 tokens at most, unless a longer context is asked for."""
+    long = changed(QWEN2_7B_INT4, max_model_length=1_000_000)
+    plan = planned(long)
+    assert plan.memory_request_bytes == planned(QWEN2_7B_INT4).memory_request_bytes
+    assert 32768 <= plan.max_model_length < 40_000
+    asked = planned(long, max_model_length=100_000)
+    assert asked.max_model_length == 100_000
+    assert asked.memory_request_bytes > plan.memory_request_bytes
+
+
 def test_a_given_limit_is_the_request() -> None:
     """The user's memory is requested as it is and bounds the length."""
     plan = planned(QWEN2_7B_INT4, memory_limit_bytes=9 * GIB)

@@ -89,8 +89,9 @@ def test_nodes_in_sight_come_before_a_pool_at_zero() -> None:
 
 def test_a_cordoned_node_is_waited_for() -> None:
     """A cluster whose only GPU node is cordoned gets a plan that waits for it."""
-    plan = gpu_planned(QWEN2_7B_INT4, [gpu_node("l4", "NVIDIA-L4", 4, schedulable=False)])
+    plan = gpu_planned(QWEN2_7B_INT4, [gpu_node("l4", "NVIDIA-L4", 2, schedulable=False)])
     assert (plan.products, plan.nodes_that_fit) == (("NVIDIA-L4",), 0)
+    assert [text[0] for text in plan.alternatives] == ["2"]
 
 
 def test_nodes_without_labels_are_explained() -> None:

@@ -245,6 +245,19 @@ def test_an_unknown_version_is_promised_no_more() -> None:
     )
 
 
+def test_deeper_models_have_larger_graphs() -> None:
+    """Twice the layers take twice the graphs; fewer layers, and eager mode, take no less."""
+
+    def graphs_gib(layers: int) -> float:
+        facts = changed(QWEN2_7B_INT4, layers=layers)
+        eager = estimate_memory(facts, setup(enforce_eager=True)).expected_kv_bytes
+        return (eager - estimate_memory(facts, setup()).expected_kv_bytes) / GIB
+
+    assert graphs_gib(28) == pytest.approx(0.86, abs=0.001)
+    assert graphs_gib(56) == pytest.approx(1.72, abs=0.001)
+    assert graphs_gib(14) == pytest.approx(0.86, abs=0.001)
+
+
 def test_a_card_that_is_too_small_has_no_kv_cache() -> None:
     """Weights beyond the budget leave no KV cache, never a negative one."""
     memory = estimate_memory(QWEN2_72B_INT4, setup(22.03, batch=SMALL))

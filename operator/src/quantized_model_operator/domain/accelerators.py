@@ -133,8 +133,8 @@ class AcceleratorOffer:
     accelerator: Accelerator
     gpus_by_node: tuple[int, ...]
     """GPUs of each schedulable node, in falling order."""
-    unschedulable_nodes: int
-    """Nodes that are cordoned, not Ready, or whose device plugin offers nothing yet."""
+    absent_gpus_by_node: tuple[int, ...]
+    """The same of nodes that are cordoned, not Ready, or whose device plugin offers nothing."""
 
     @property
     def largest_node_gpus(self) -> int:
@@ -163,20 +163,21 @@ def accelerator_offers(
 
     Nodes without product and memory labels are left out; see ``unlabelled_nodes``.
     """
-    groups: dict[_Labels, list[int]] = {}
+    groups: dict[_Labels, tuple[list[int], list[int]]] = {}
     keys = _label_keys(resource_name)
     for node in nodes:
         if resource_name in node.allocatable:
-            available = _allocatable_gpus(node, resource_name) if node.schedulable else 0
+            gpus = _allocatable_gpus(node, resource_name)
             labels = tuple(node.labels.get(key, "") for key in keys)
-            groups.setdefault(labels, []).append(available)
+            present, absent = groups.setdefault(labels, ([], []))
+            (present if node.schedulable and gpus else absent).append(gpus)
     offers = (
         AcceleratorOffer(
             accelerator=accelerator,
-            gpus_by_node=tuple(sorted((count for count in counts if count), reverse=True)),
-            unschedulable_nodes=counts.count(0),
+            gpus_by_node=tuple(sorted(present, reverse=True)),
+            absent_gpus_by_node=tuple(sorted(absent, reverse=True)),
         )
-        for labels, counts in groups.items()
+        for labels, (present, absent) in groups.items()
         if (accelerator := _labelled_accelerator(labels, resource_name)) is not None
     )
     return tuple(sorted(offers, key=_by_product))
@@ -228,14 +229,19 @@ def _labelled_accelerator(labels: _Labels, resource_name: str) -> Accelerator | 
         or resource_name.endswith(".shared")
         or strategy not in {"", "none"}
     )
+    stated_bytes = int(memory_mib) * MIB if memory_mib.isdecimal() else 0
+    usable_bytes = max(0, stated_bytes - UNKNOWN_RESERVE_BYTES)
     known = _BY_PRODUCT.get(product.removesuffix(SHARED_SUFFIX))
     if known is not None:
-        return replace(known, product=product, shared=shared)
-    if not (memory_mib.isdecimal() and major.isdecimal() and minor.isdecimal()):
+        # A label below the table's figure means that only a part of the card is offered.
+        is_part = 0 < stated_bytes < known.memory_bytes
+        memory_bytes = usable_bytes if is_part else known.memory_bytes
+        return replace(known, product=product, shared=shared, memory_bytes=memory_bytes)
+    if not (stated_bytes and major.isdecimal() and minor.isdecimal()):
         return None
     return Accelerator(
         product=product,
-        memory_bytes=max(0, int(memory_mib) * MIB - UNKNOWN_RESERVE_BYTES),
+        memory_bytes=usable_bytes,
         compute_capability=(int(major), int(minor)),
         shared=shared,
         source="labels of the node",

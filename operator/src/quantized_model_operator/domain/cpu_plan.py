@@ -40,6 +40,9 @@ GiB of KV cache among it. Source: our measurement, vLLM 0.32.0, tiny Qwen2, 2026
 DEFAULT_CPU_MEMORY_BYTES = 5 * GIB
 """Limit of a pod that serves a small model. Source: our measurement, see above, rounded up."""
 
+DEFAULT_CPU_LENGTH_TOKENS = 32768
+"""The longest context that memory is set aside for without being asked. Source: our rule."""
+
 CPU_MEMORY_STEP_BYTES = 256 * MIB
 """Limits of larger models are rounded up to this."""
 
@@ -147,8 +150,8 @@ def _batch_limits(request: ServingRequest) -> BatchLimits:
 def _default_limit_bytes(
     facts: CheckpointFacts, request: ServingRequest, bytes_per_token: int
 ) -> int:
-    """5 GiB, or what the weights and one request of the full length need."""
-    length = request.max_model_length or unlimited_length(facts)
+    """5 GiB, or what the weights and one request of the full length need, within reason."""
+    length = request.max_model_length or min(unlimited_length(facts), DEFAULT_CPU_LENGTH_TOKENS)
     needed_bytes = (
         facts.weights_bytes + CPU_PROCESS_BYTES + _single_request_bytes(length, bytes_per_token)
     )

@@ -105,7 +105,7 @@ def _unsupported_resource(request: ServingRequest) -> Problem:
 
 
 def _seen(offer: AcceleratorOffer, request: ServingRequest) -> Candidate:
-    gpus = offer.largest_node_gpus
+    gpus = offer.largest_node_gpus or max(offer.absent_gpus_by_node, default=0)
     asked = request.gpus_per_replica or 0
     pool_may_grow = not gpus or (bool(request.products) and asked > gpus)
     return Candidate(
@@ -153,6 +153,6 @@ def _sights(
 
 
 def _described(offer: AcceleratorOffer) -> str:
-    total = len(offer.gpus_by_node) + offer.unschedulable_nodes
+    total = len(offer.gpus_by_node) + len(offer.absent_gpus_by_node)
     nodes = "1 node" if total == 1 else f"{total} nodes"
     return f"{nodes} with {offer.accelerator.product}"

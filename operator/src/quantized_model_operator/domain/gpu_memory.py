@@ -20,6 +20,10 @@ DEFAULT_UTILIZATION = 0.92
 VOCABULARY_MULTIPLE = 64
 """Source: vLLM 0.33.0 vocab_parallel_embedding.py, 2026-11."""
 
+GRAPH_LAYERS = 28
+"""Layers of the model whose graphs were measured; deeper ones are taken to need more in
+proportion. Source: our assumption, since each layer adds its kernels to every graph."""
+
 CONSERVATIVE_FRACTION = 0.15
 CONSERVATIVE_FLOOR_BYTES = 3 * GIB // 10
 """What the verdict stays below the expectation: the larger of both. Source: our rule; every
@@ -41,7 +45,7 @@ class MemoryRow:
     mlp_bytes_per_activation: int
     hidden_bytes_per_element: int
     graph_bytes: int
-    """Deducted for CUDA graphs of a model with 28 layers."""
+    """Deducted for CUDA graphs of a model with ``GRAPH_LAYERS`` layers or fewer."""
     measured: frozenset[EngineVersion]
     """Minor versions that the constants were measured with."""
     source: str
@@ -169,7 +173,8 @@ def _budget_bytes(setup: MemorySetup) -> int:
 def _expected_kv_bytes(facts: CheckpointFacts, setup: MemorySetup, weights_bytes: int) -> int:
     row = row_for(MEMORY_ROWS, setup.engine_version)
     parallel_bytes = row.parallel_process_bytes if setup.tensor_parallel_size > 1 else 0
-    graph_bytes = 0 if setup.enforce_eager else row.graph_bytes
+    depth = max(facts.layers, GRAPH_LAYERS)
+    graph_bytes = 0 if setup.enforce_eager else row.graph_bytes * depth // GRAPH_LAYERS
     return (
         _budget_bytes(setup)
         - weights_bytes
