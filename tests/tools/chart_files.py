@@ -34,7 +34,7 @@ def crd_template() -> str:
     crd = crd_document()
     body = _yaml({"spec": crd["spec"]})
     if "{{" in body:
-        raise ValueError("a description contains {{, which Helm would execute")  # noqa: TRY003
+        raise ValueError("a description contains {{, which Helm would execute")
     return f"""{{{{- /* Generated; to change it: make generate */ -}}}}
 {{{{- if .Values.crds.enabled }}}}
 apiVersion: {crd["apiVersion"]}

@@ -61,6 +61,11 @@ GENERATORS: tuple[Generator, ...] = (
         targets=("operator/docs/api-reference.md",),
     ),
     Generator(
+        name="values of the chart",
+        source="tools.chart_values:document",
+        targets=("operator/docs/chart-values.md",),
+    ),
+    Generator(
         name="install manifest",
         source="tools.chart_files:install_manifest",
         targets=("charts/install.yaml",),

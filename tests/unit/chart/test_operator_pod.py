@@ -118,7 +118,8 @@ def test_probes_and_port_agree() -> None:
     (port,) = container["ports"]
     (service,) = of_kind(manifests, "Service")
     assert port["containerPort"] == service["spec"]["ports"][0]["port"] == 9090
-    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": port["name"]}
+    for probe in ("startupProbe", "livenessProbe"):
+        assert container[probe]["httpGet"] == {"path": "/livez", "port": port["name"]}
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": port["name"]}
     assert container["args"] == ["run"]
 

@@ -9,7 +9,7 @@ import yaml
 from kubernetes import client
 
 from quantized_model_operator import settings
-from tools.helm_program import CHART, run_helm
+from tools.helm_program import CHART, HelmError, run_helm
 from unit.chart.rendering import CI_VALUES, NAMESPACE, Manifest, of_kind, rendered
 
 if TYPE_CHECKING:
@@ -96,9 +96,20 @@ def test_the_crd_of_the_chart_is_the_committed_one() -> None:
     assert templated["spec"] == yaml.safe_load(raw)["spec"]
 
 
+@pytest.mark.parametrize(("version", "accepted"), [("1.34.9", False), ("1.35.0-gke.1", True)])
+def test_old_clusters_are_refused(version: str, *, accepted: bool) -> None:
+    """The chart installs on the supported minors, vendors' builds included, and on no older one."""
+    words = ("template", "release", str(CHART), "--kube-version", version)
+    if accepted:
+        assert "kind: Deployment" in run_helm(*words)
+    else:
+        with pytest.raises(HelmError, match="requires kubeVersion"):
+            run_helm(*words)
+
+
 def test_two_replicas_need_an_election() -> None:
     """Values that would let two operators work at once do not render."""
-    with pytest.raises(Exception, match=r"set leaderElection\.enabled to true"):
+    with pytest.raises(HelmError, match=r"set leaderElection\.enabled to true"):
         rendered("{replicas: 2, leaderElection: {enabled: false}}")
 
 
@@ -112,7 +123,7 @@ def test_without_an_election_the_old_pod_goes_first() -> None:
 
 def test_scope_namespaces_needs_namespaces() -> None:
     """Roles per namespace without any namespace are refused with the value to set."""
-    with pytest.raises(Exception, match="name them in `namespaces`"):
+    with pytest.raises(HelmError, match="name them in `namespaces`"):
         rendered("rbac: {scope: namespaces}")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tools.chart_values import documented_values
 from tools.helm_program import CHART, HelmError
 from unit.chart.rendering import rendered
 
@@ -43,15 +44,23 @@ def test_the_schema_knows_every_value() -> None:
 
 def test_every_value_is_explained() -> None:
     """Each value, or the group it is in, has a comment that says what it does."""
-    lines = TEXT.splitlines()
-    explained = 0
-    for number, line in enumerate(lines):
-        if line.lstrip().startswith("# -- "):
-            explained += 1
-            following = (text for text in lines[number:] if not text.lstrip().startswith("#"))
-            assert ":" in next(following)
-    groups = {path[0] for path in leaves(yaml.safe_load(TEXT))}
-    assert explained >= len(groups)
+    explained = {tuple(value.path.split(".")) for value in documented_values()}
+    groups = {path[:length] for path in explained for length in range(1, len(path) + 1)}
+    silent = [
+        path
+        for path in leaves(yaml.safe_load(TEXT))
+        if not any(path[:length] in explained for length in range(1, len(path) + 1))
+    ]
+    assert silent == []
+    assert len(groups) > len(explained)
+
+
+def test_the_table_of_values_shows_defaults() -> None:
+    """The page of values is read from the file: each row has the path, the comment, the default."""
+    rows = {value.path: value for value in documented_values()}
+    assert rows["engines.gpu.version"].default == "0.33.0"
+    assert rows["rbac.scope"].meaning.startswith("`cluster`: one ClusterRole for all namespaces.")
+    assert rows["rbac.scope"].meaning.endswith("for reading nodes only")
 
 
 @pytest.mark.parametrize(
