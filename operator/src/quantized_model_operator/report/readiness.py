@@ -19,6 +19,8 @@ class Readiness:
     ready: int
     is_current: bool
     """The Deployment controller has seen the applied revision, and it is the planned one."""
+    is_applied: bool
+    """The Deployment exists and asks for the wanted replicas."""
     deadline_message: str
     """Of the Deployment, when its rollout made no progress in time or no pod may be created."""
 
@@ -26,6 +28,17 @@ class Readiness:
     def available(self) -> bool:
         """At least one replica answers, whatever its revision."""
         return self.ready > 0
+
+    @property
+    def counted(self) -> int:
+        """For ``status.replicas``: with those that the Deployment controller is about to make.
+
+        It makes what is missing within milliseconds, or says that it cannot; telling each count
+        in between would be a write for nothing.
+        """
+        if self.is_applied and not self.deadline_message:
+            return max(self.existing, self.wanted)
+        return self.existing
 
     @property
     def is_complete(self) -> bool:
@@ -57,6 +70,7 @@ def readiness(plan: Plan, observed: Observed, applied: AppliedObjects) -> Readin
     key = ObjectKey("Deployment", observed.key.name)
     live = applied.objects.get(key) or observed.children.get(key) or {}
     status: Mapping[str, Any] = live.get("status") or {}
+    is_applied = plan.stage is Stage.SERVE and bool(live)
     seen = int(status.get("observedGeneration") or 0)
     generation = int((live.get("metadata") or {}).get("generation") or 0)
     return Readiness(
@@ -64,7 +78,8 @@ def readiness(plan: Plan, observed: Observed, applied: AppliedObjects) -> Readin
         existing=int(status.get("replicas") or 0),
         updated=int(status.get("updatedReplicas") or 0),
         ready=int(status.get("readyReplicas") or 0),
-        is_current=plan.stage is Stage.SERVE and bool(live) and seen >= generation > 0,
+        is_current=is_applied and seen >= generation > 0,
+        is_applied=is_applied,
         deadline_message=_deadline_message(status),
     )
 

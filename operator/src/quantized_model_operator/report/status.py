@@ -68,7 +68,7 @@ def report(plan: Plan, observed: Observed, applied: AppliedObjects, settings: Se
     status = {
         "observedGeneration": observed.generation,
         "conditions": [_condition(item, observed.generation) for item in findings],
-        "replicas": state.existing,
+        "replicas": state.counted,
         "readyReplicas": state.ready,
         "selector": selector_text(observed.key.name),
         "url": url(plan.model, settings) if plan.stage is Stage.SERVE else None,

@@ -124,8 +124,8 @@ def ended(pod: ObservedPod, observed: Observed) -> Iterator[Trouble]:
         end = container.end or container.last_end
         if end is None or container.started or container.ready:
             continue
-        if container.init and end.exit_code == 0:
-            continue
+        if container.name != SERVING_CONTAINER and end.exit_code == 0:
+            continue  # a program that has done its work; vLLM never has
         yield _end_trouble(pod, container, end, _log_of(pod, container, observed))
 
 
@@ -167,10 +167,8 @@ def _end_cause(container: ObservedContainer, end: ContainerEnd, log: str) -> tup
             f"container {container.name} used more memory than its limit and was killed; "
             "raise spec.hardware.memory"
         )
-    if container.name == FETCH_CONTAINER:
-        return _fetch_cause(end)
     if container.name != SERVING_CONTAINER:
-        return "ContainerFailed", f"container {container.name} ended with exit code {end.exit_code}"
+        return _program_cause(container, end)
     damaged = probe_problem(end.message)
     if damaged and end.exit_code in {0, _KILLED, 143}:
         return "AnswersDamaged", f"vLLM started, but its first answer was not sane: {damaged}"
@@ -180,11 +178,14 @@ def _end_cause(container: ObservedContainer, end: ContainerEnd, log: str) -> tup
     return "EngineFailed", f"vLLM ended with exit code {end.exit_code}: {cause}"
 
 
-def _fetch_cause(end: ContainerEnd) -> tuple[str, str]:
+def _program_cause(container: ObservedContainer, end: ContainerEnd) -> tuple[str, str]:
+    """What a program of ours said in its report, or that it said nothing."""
+    reason = "FetchFailed" if container.name == FETCH_CONTAINER else "InspectionFailed"
+    silent = f"the program {container.name} ended with exit code {end.exit_code} and no report"
     try:
         report = report_from_json(end.message)
     except InvalidReportError:
-        return "FetchFailed", f"fetching ended with exit code {end.exit_code} and no report"
+        return reason, silent
     if not report.problems:
-        return "FetchFailed", f"fetching ended with exit code {end.exit_code}"
+        return reason, silent
     return report.problems[0].reason, report.problems[0].message
