@@ -11,6 +11,7 @@ were. Standard library only. Needs root, buildah 1.28 or newer and, for the base
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -30,12 +31,16 @@ STARTED = time.monotonic()
 
 
 class Recipe(NamedTuple):
-    """An image: its reference, and what it is made from, relative to the repository."""
+    """An image: its reference, and what it is made from, relative to the repository.
+
+    With `keeps_layers`, a change of late steps repeats only these, at the price of disk space.
+    """
 
     reference: str
     dockerfile: str
     sources: tuple[str, ...]
     base: str = BASE
+    keeps_layers: bool = False
 
 
 class Built(NamedTuple):
@@ -68,6 +73,7 @@ def recipes() -> dict[str, Recipe]:
             f"localhost/quantized-model-operator:{operator_version()}",
             "images/operator/Dockerfile",
             (requirements, *operator),
+            keeps_layers=True,
         ),
         "vllm-cpu": Recipe(
             "localhost/vllm-cpu:0.32.0",
@@ -123,12 +129,18 @@ def stamp_of(recipe: Recipe, base_stamp: str) -> str:
 
 def recorded(name: str) -> Built | None:
     """Returns what was built last, if the image is still there."""
-    record = cache_folder() / f"{name}.json"
-    if not record.exists():
-        return None
-    built = Built(**json.loads(record.read_text()))
+    note = cache_folder() / f"{name}.json"
+    built = Built(**json.loads(note.read_text())) if note.exists() else None
     known = buildah("images", "--quiet", "--no-trunc").split()
-    return built if f"sha256:{built.image}" in known else None
+    return built if built and f"sha256:{built.image}" in known else None
+
+
+def record(name: str, built: Built, replaced: Built | None) -> None:
+    """Notes what was built and removes the image it replaces, unless a container uses that."""
+    (cache_folder() / f"{name}.json").write_text(json.dumps(built._asdict()) + "\n")
+    if replaced and replaced.image != built.image:
+        command = [*BUILDAH, "rmi", replaced.image]
+        subprocess.run(command, check=False, capture_output=True)  # noqa: S603
 
 
 def cached_packages() -> list[str]:
@@ -147,6 +159,7 @@ def build(name: str, recipe: Recipe, context: Path) -> str:
         buildah(
             "build-using-dockerfile",
             *("--isolation", "chroot", "--format", "docker", "--iidfile", identifier.name),
+            *(("--layers",) if recipe.keeps_layers else ()),
             *("--file", str(ROOT / recipe.dockerfile), "--tag", recipe.reference),
             *("--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro", *cached_packages()),
             *(("--build-arg", f"BASE={recipe.base}") if recipe.base else ()),
@@ -171,12 +184,12 @@ def current(name: str) -> Built:
     """Returns the image of this name, built now unless it is up to date."""
     recipe = recipes()[name]
     stamp = stamp_of(recipe, current("base").stamp if recipe.base else "")
-    built = recorded(name)
+    replaced = built = recorded(name)
     if built is None or built.stamp != stamp:
         tell(f"{name}: building {recipe.reference}")
         image = build_base(recipe) if name == "base" else build(name, recipe, ROOT)
         built = Built(stamp, image)
-        (cache_folder() / f"{name}.json").write_text(json.dumps(built._asdict()) + "\n")
+        record(name, built, replaced)
     size = json.loads(buildah("images", "--json", built.image))[0]["size"]
     tell(f"{name}: {recipe.reference} is up to date, {size}")
     return built
@@ -217,6 +230,13 @@ def main() -> int:
         for archive in archives_of(asked.name):
             archive.unlink()
         return 0
+    with (cache_folder() / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return provide(asked)
+
+
+def provide(asked: argparse.Namespace) -> int:
+    """Builds the image and writes the archive, as far as they are out of date."""
     built = current(asked.name)
     reference = asked.tag or recipes()[asked.name].reference
     if asked.tag:
