@@ -196,6 +196,7 @@ def test_windowed_attention_needs_less_than_it_seems() -> None:
     facts = changed(QWEN2_7B_INT8, weights_bytes=int(16.5 * GIB), sliding_window=4096)
     plan = gpu_planned(facts, [L4_SINGLE], max_model_length=32768)
     assert plan.max_model_length == 32768 > plan.kv_cache_tokens
+    assert float(plan.max_concurrency) >= 1
     assert any("windowed" in text for text in plan.warnings)
     full = changed(facts, sliding_window=0)
     assert gpu_refused(full, [L4_SINGLE], max_model_length=32768).reason == "ModelLengthTooLong"

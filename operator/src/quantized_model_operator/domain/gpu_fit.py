@@ -49,8 +49,13 @@ class Fit:
     expected_tokens: int
     length: int | None
     """The requested or the longest length; ``None`` when it does not fit."""
-    relies_on_window: bool
-    """The length fits only because attention is windowed."""
+    window_tokens: int
+    """What one request needs when the length fits only because attention is windowed; else 0."""
+
+    @property
+    def request_tokens(self) -> int:
+        """KV tokens that one request of the full length takes."""
+        return self.window_tokens or self.length or 1
 
     @property
     def in_sight(self) -> bool:
@@ -108,8 +113,9 @@ def evaluate(
     token_bytes = kv_bytes_per_token(facts, size, request.kv_cache_dtype or "auto")
     tokens = kv_cache_tokens(memory.conservative_kv_bytes, token_bytes, GPU_BLOCK_TOKENS)
     length = longest_length(facts, request.max_model_length, tokens)
-    windowed = length is None and _window_fits(facts, request, batch, tokens)
-    length = request.max_model_length if windowed else length
+    window_tokens = _window_tokens(facts, request, batch) if length is None else 0
+    if 0 < window_tokens <= tokens:
+        length = request.max_model_length
     kernels = (
         gpu_kernels(facts, size, dtype, accelerator.compute_capability, version)
         if length is not None
@@ -124,7 +130,7 @@ def evaluate(
         conservative_tokens=tokens,
         expected_tokens=kv_cache_tokens(memory.expected_kv_bytes, token_bytes, GPU_BLOCK_TOKENS),
         length=length if kernels else None,
-        relies_on_window=windowed,
+        window_tokens=window_tokens,
     )
 
 
@@ -159,15 +165,13 @@ def _kv_cache_problem(
     )
 
 
-def _window_fits(
-    facts: CheckpointFacts, request: ServingRequest, batch: BatchLimits, tokens: int
-) -> bool:
+def _window_tokens(facts: CheckpointFacts, request: ServingRequest, batch: BatchLimits) -> int:
+    """KV tokens of the requested length under windowed attention; 0 where there is none."""
     if not facts.sliding_window or request.max_model_length is None:
-        return False
-    needed = needed_kv_tokens(
+        return 0
+    return needed_kv_tokens(
         request.max_model_length,
         GPU_BLOCK_TOKENS,
         facts.sliding_window,
         batch.max_num_batched_tokens,
     )
-    return needed <= tokens
