@@ -32,6 +32,9 @@ NEVER_WRITTEN = {"allOf", "anyOf", "example", "externalDocs", "not", "oneOf", "t
 """Legal, but said otherwise here: as CEL rules, or not at all."""
 
 
+TEXT = {"type": "string", "maxLength": 9}
+
+
 class Perch(ApiType):
     """A place to sit."""
 
@@ -154,13 +157,10 @@ def test_rules_of_a_type_and_of_the_field_that_uses_it_add_up() -> None:
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
-        ({"allOf": [{"type": "string"}]}, {"type": "string"}),
-        ({"type": "string", "title": "A", "examples": ["b"]}, {"type": "string"}),
-        ({"type": "string", "format": "path"}, {"type": "string"}),
-        (
-            {"type": "string", "format": "date-time"},
-            {"type": "string", "format": "date-time"},
-        ),
+        ({"allOf": [TEXT]}, TEXT),
+        ({**TEXT, "title": "A", "examples": ["b"]}, TEXT),
+        ({**TEXT, "format": "path"}, TEXT),
+        ({**TEXT, "format": "date-time"}, {**TEXT, "format": "date-time"}),
         ({"type": "object", "additionalProperties": False}, {"type": "object"}),
         (
             {"type": "object", "additionalProperties": True},
@@ -185,18 +185,22 @@ def test_each_form_has_its_translation(given: dict[str, Any], wanted: dict[str, 
         ({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}, "union"),
         ({"oneOf": [{"type": "string"}]}, "oneOf"),
         ({"not": {"type": "string"}}, "not"),
-        ({"type": "array", "items": {"type": "string"}, "uniqueItems": True}, "uniqueItems"),
+        ({"type": "array", "items": TEXT, "uniqueItems": True}, "uniqueItems"),
         ({"type": "array"}, "items"),
+        ({"type": "string"}, "no maxLength"),
+        ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "no maxLength"),
+        ({"type": "array", "items": TEXT}, "no maxItems"),
+        ({"type": "object", "additionalProperties": TEXT}, "no maxProperties"),
         ({"description": "anything"}, "no type"),
         ({"type": "object", "patternProperties": {}}, "patternProperties"),
         (
-            {"type": "object", "properties": {}, "additionalProperties": {"type": "string"}},
+            {"type": "object", "properties": {}, "additionalProperties": TEXT},
             "both",
         ),
         (
             {
                 "type": "object",
-                "additionalProperties": {"type": "string"},
+                "additionalProperties": TEXT,
                 "propertyNames": {"pattern": "^a$", "maxLength": 3},
             },
             "keys of maps",

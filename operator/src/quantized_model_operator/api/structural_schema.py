@@ -182,10 +182,25 @@ TRANSLATIONS: Mapping[str, Callable[[Any, str], Schema]] = {
 
 
 def _check(result: Schema, path: str) -> None:
-    """Raise for combinations that the API server refuses."""
+    """Raise for combinations that the API server refuses, and for sizes without a bound.
+
+    Without bounds the cost of a CEL rule has none either, and the API server refuses the CRD.
+    """
     if "properties" in result and "additionalProperties" in result:
         raise InexpressibleSchemaError(path, "both properties and additionalProperties")
     if "type" not in result and not (INT_OR_STRING in result or PRESERVE_UNKNOWN in result):
         raise InexpressibleSchemaError(path, "no type")
     if result.get("type") == "array" and "items" not in result:
         raise InexpressibleSchemaError(path, "a list without a schema of its items")
+    bound = _bound_of(result)
+    if bound and bound not in result:
+        raise InexpressibleSchemaError(path, f"no {bound}")
+
+
+def _bound_of(result: Schema) -> str:
+    """The keyword that bounds the size of such a value; empty when the value is bounded anyway."""
+    if INT_OR_STRING in result or (result.get("type") == "string" and "enum" not in result):
+        return "maxLength"
+    if result.get("type") == "array":
+        return "maxItems"
+    return "maxProperties" if "additionalProperties" in result else ""
