@@ -61,13 +61,15 @@ def _run(options: argparse.Namespace, progress: Progress) -> None:
     if own:
         cluster = _own_cluster(options.dir, progress)
         kubernetes = of_cluster(cluster)
-        supplies.load_images(cluster, progress)
+        stamp = supplies.load_images(cluster, progress)
     else:
-        cluster = None
+        cluster, stamp = None, ""
         kubernetes = of_current_context(progress)
         if options.registry:
             supplies.push_images(options.registry, progress)
-    _install(kubernetes, cluster, model, options.registry, progress)
+    progress.say("operator: install the chart with Helm")
+    installation.install_chart(kubernetes, image_stamp=stamp, registry=options.registry)
+    _serve(kubernetes, cluster, model, options.registry, progress)
     ready = wait_ready(
         kubernetes,
         installation.NAMESPACE,
@@ -108,15 +110,13 @@ def _own_cluster(directory: str, progress: Progress) -> Cluster:
     return up(Profile.NODE, directory, progress=progress)
 
 
-def _install(
+def _serve(
     kubernetes: Kubernetes,
     cluster: Cluster | None,
     model: supplies.TinyModel,
     registry: str,
     progress: Progress,
 ) -> None:
-    progress.say("operator: install the chart with Helm")
-    installation.install_chart(kubernetes, registry=registry)
     kubernetes.apply(installation.namespace(installation.NAMESPACE))
     progress.say("model: put the checkpoint into a claim and apply the QuantizedModel")
     if cluster:

@@ -31,9 +31,16 @@ def namespace(name: str) -> Document:
 
 
 def install_chart(
-    kubernetes: Kubernetes, *values: str, registry: str = "", release: str = "qm"
+    kubernetes: Kubernetes,
+    *values: str,
+    image_stamp: str = "",
+    registry: str = "",
+    release: str = "qm",
 ) -> None:
-    """Install or upgrade the chart with the images that were built here."""
+    """Install or upgrade the chart with the images that were built here.
+
+    The stamp makes the operator roll when its image changed under the same tag.
+    """
     operator = OPERATOR_REPOSITORY
     engine = f"{ENGINE_REPOSITORY}:{{version}}"
     if registry:
@@ -45,6 +52,7 @@ def install_chart(
         f"image.tag={operator_version()}",
         f"engines.cpu.image={engine}",
         f"engines.cpu.version={ENGINE_VERSION}",
+        f"podAnnotations.image-stamp={image_stamp}",
         *values,
     )
     kubernetes.helm(

@@ -37,13 +37,20 @@ def build_image(name: str) -> Path:
     return Path(_last_line("images/build.py", name))
 
 
-def load_images(cluster: Cluster, progress: Progress) -> None:
-    """Build what the node lacks and import it."""
+def load_images(cluster: Cluster, progress: Progress) -> str:
+    """Build what the node lacks and import it; the stamp of the operator's image."""
+    stamp = ""
     for name in ("operator", "vllm-cpu"):
         progress.say(f"image {name}: build (minutes the first time, seconds from the cache)")
         archive = build_image(name)
+        stamp = stamp or archive.stem
+        imported = cluster.layout.directory / f"{name}.imported"
+        if imported.exists() and imported.read_text(encoding="utf-8") == archive.name:
+            continue
         progress.say(f"image {name}: import into the node")
         cluster.load_image(archive)
+        imported.write_text(archive.name, encoding="utf-8")
+    return stamp
 
 
 def push_images(registry: str, progress: Progress) -> None:

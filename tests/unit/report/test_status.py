@@ -165,13 +165,13 @@ def test_a_deadline_is_told() -> None:
             serving_pod(
                 container(
                     last_end=ended(
-                        143, message='{"reason": "AnswersDamaged", "message": "HTTP 500"}'
+                        143, message='{"reason": "AnswersDamaged", "message": "HTTP 404"}'
                     ),
                     restarts=1,
                 )
             ),
             "AnswersDamaged",
-            "HTTP 500",
+            "HTTP 404",
         ),
         (serving_pod(container(name="fetch", end=ended(1))), "FetchFailed", "exit code 1"),
     ],

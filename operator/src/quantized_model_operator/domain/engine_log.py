@@ -12,7 +12,11 @@ _LOG_PREFIX = re.compile(
 )
 _CAUSE = re.compile(r"^(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Interrupt|Exit)\b")
 _USAGE_ERROR = re.compile(r"^vllm(?: serve)?: error: ")
-_WRAPPERS = ("Engine core initialization failed", "EngineCore failed to start")
+_WRAPPERS = (
+    "Engine core initialization failed",
+    "EngineCore failed to start",
+    "EngineCore encountered an issue",
+)
 _EXCERPT_LINES = 40
 _EXCERPT_CHARACTERS = 6000
 

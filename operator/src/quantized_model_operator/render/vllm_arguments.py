@@ -59,6 +59,7 @@ def variables(model: ResolvedModel, plan: ServingPlan, budget_seconds: int) -> l
     }
     if plan.device == "CPU":
         plain["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE"
+        plain["TORCH_COMPILE_DISABLE"] = "1"  # log-probabilities would need a C++ compiler
     else:
         plain["VLLM_DISABLED_KERNELS"] = ",".join(_disabled_kernels(plan))
     rendered: dict[str, dict[str, Any]] = {

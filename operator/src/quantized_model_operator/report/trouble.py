@@ -26,7 +26,8 @@ _PULL_REASONS = frozenset(
 _CREATE_REASONS = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 )
-_KILLED = 137
+_ENDED_FROM_OUTSIDE = frozenset({0, 137, 143})
+"""What vLLM ends with when the kubelet stops it, the first one after draining."""
 _REVISION_LABEL = "pod-template-hash"
 """Set by the Deployment controller on the pods of one template."""
 
@@ -170,9 +171,10 @@ def _end_cause(container: ObservedContainer, end: ContainerEnd, log: str) -> tup
     if container.name != SERVING_CONTAINER:
         return _program_cause(container, end)
     damaged = probe_problem(end.message)
-    if damaged and end.exit_code in {0, _KILLED, 143}:
+    engine_is_dead = damaged.startswith("HTTP 5")
+    if damaged and not engine_is_dead and end.exit_code in _ENDED_FROM_OUTSIDE:
         return "AnswersDamaged", f"vLLM started, but its first answer was not sane: {damaged}"
-    cause = cause_line(log) or end.message or end.reason
+    cause = cause_line(log) or damaged or end.message or end.reason
     if end.exit_code == 0:
         return "EngineDied", f"vLLM ended by itself (exit code 0): {cause}"
     return "EngineFailed", f"vLLM ended with exit code {end.exit_code}: {cause}"
