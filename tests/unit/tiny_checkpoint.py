@@ -56,7 +56,7 @@ def linear(inputs: int, outputs: int, bits: int = 4, group_size: int = 128) -> T
     """The tensors of one quantised linear by the last part of their names."""
     group = inputs if group_size == -1 else group_size
     groups = -(-inputs // group)
-    noise = random.Random(inputs * outputs + bits)
+    noise = random.Random(inputs * outputs + bits)  # noqa: S311 - test data
     zero = b"\x77" if bits == 4 else b"\x7f"
     return {
         "qweight": Tensor(

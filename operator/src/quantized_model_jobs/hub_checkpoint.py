@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
-from typing import TypeVar
 
-from quantized_model_jobs.hub_errors import HubUnreachableError
-from quantized_model_jobs.hub_repository import HubFile, HubRepository, Snapshot
+from quantized_model_jobs.hub_repository import HubRepository, Snapshot
+from quantized_model_jobs.patience import patiently
 from quantized_model_operator.domain import checkpoint_files
 from quantized_model_operator.domain.checkpoint_inspection import Evidence
 from quantized_model_operator.domain.safetensors_header import MAX_HEADER_BYTES, PREFIX_BYTES
@@ -20,12 +18,10 @@ _LEAST_BYTES, _USUAL_BYTES, _MOST_BYTES = 16 * 2**10, 96 * 2**10, 4 * 2**20
 _PAUSES_SECONDS = (0.5, 1.0, 2.0)
 """Between attempts within one run; the Job tries again later."""
 
-T = TypeVar("T")
-
 
 def gather(uri: str, revision: str, repository: HubRepository) -> Evidence:
     """Everything that the verdict needs, in a few requests of together some hundred kB."""
-    snapshot = _patiently(lambda: repository.snapshot(revision))
+    snapshot = patiently(lambda: repository.snapshot(revision), _PAUSES_SECONDS)
     sizes = {name: file.size for name, file in snapshot.files.items()}
     readers = ThreadPoolExecutor(_READERS)
     try:
@@ -55,13 +51,8 @@ def gather(uri: str, revision: str, repository: HubRepository) -> Evidence:
         documents=documents,
         first_bytes=first_bytes,
         digests={name: snapshot.files[name].digest for name in wanted},
-        integrity=_integrity(snapshot.files, first_bytes),
+        integrity="Hub",
     )
-
-
-def _integrity(files: Mapping[str, HubFile], weights: Iterable[str]) -> str:
-    known = all(files[name].sha256 or files[name].blob_sha1 for name in weights)
-    return "Hub" if known else "Unverified"
 
 
 def _tensor_counts(weight_map: Mapping[str, str] | None) -> dict[str, int]:
@@ -73,27 +64,23 @@ def _tensor_counts(weight_map: Mapping[str, str] | None) -> dict[str, int]:
 
 def _document(repository: HubRepository, snapshot: Snapshot, name: str) -> bytes:
     size = min(snapshot.files[name].size, _DOCUMENT_LIMIT_BYTES)
-    return _patiently(lambda: repository.first_bytes(snapshot.commit, name, 0, size))
+    return patiently(
+        lambda: repository.first_bytes(snapshot.commit, name, 0, size), _PAUSES_SECONDS
+    )
 
 
 def _header(repository: HubRepository, snapshot: Snapshot, name: str, tensors: int | None) -> bytes:
     size = snapshot.files[name].size
     guess = _USUAL_BYTES if tensors is None else tensors * _BYTES_PER_TENSOR
     first = min(size, max(_LEAST_BYTES, min(guess, _MOST_BYTES)))
-    content = _patiently(lambda: repository.first_bytes(snapshot.commit, name, 0, first))
+    content = patiently(
+        lambda: repository.first_bytes(snapshot.commit, name, 0, first), _PAUSES_SECONDS
+    )
     length = int.from_bytes(content[:PREFIX_BYTES], "little")
     end = min(PREFIX_BYTES + length, size)
     if length > MAX_HEADER_BYTES or end <= len(content):
         return content
-    return content + _patiently(
-        lambda: repository.first_bytes(snapshot.commit, name, len(content), end)
+    return content + patiently(
+        lambda: repository.first_bytes(snapshot.commit, name, len(content), end),
+        _PAUSES_SECONDS,
     )
-
-
-def _patiently(attempt: Callable[[], T]) -> T:
-    for pause in _PAUSES_SECONDS:
-        try:
-            return attempt()
-        except HubUnreachableError:
-            Event().wait(pause)
-    return attempt()

@@ -25,13 +25,13 @@ REQUEST_TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file as the hub states it; exactly one digest is set."""
+    """A file as the hub states it; at least one digest is known."""
 
     size: int
     sha256: str
     """Of the content, for files in the hub's large file storage; else empty."""
     blob_sha1: str
-    """Of the git blob, for small files; else empty."""
+    """Of the git blob: the content of a small file, the pointer of a large one."""
 
     @property
     def digest(self) -> str:
@@ -86,6 +86,8 @@ class HubRepository:
                     "that speaks the hub's API"
                 )
             sha256 = entry.lfs.sha256 if entry.lfs else ""
+            if not sha256 and not entry.blob_id:
+                raise HubUnreachableError(f"{self._endpoint} does not state the files' digests")
             files[entry.rfilename] = HubFile(size, sha256, entry.blob_id or "")
         if not info.sha:
             raise HubUnreachableError(f"{self._endpoint} does not state the commit")

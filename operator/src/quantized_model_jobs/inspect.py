@@ -9,6 +9,7 @@ Exit codes: 0 verdict (facts or refusal), 1 trying again may help; the report sa
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -109,5 +110,7 @@ def _uri(text: str) -> str:
 
 
 if __name__ == "__main__":
+    # As process 1 of a container it would ignore the request to end.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(_TRY_AGAIN))
     code = main()
     os._exit(code)  # at once: threads that still wait for the hub hold nothing that matters

@@ -54,7 +54,7 @@ def parse_index(content: bytes) -> dict[str, str]:
         raise InvalidIndexError("it is no JSON object with a weight_map") from error
     if not isinstance(weight_map, dict) or not weight_map:
         raise InvalidIndexError("its weight_map is empty")
-    if not all(_is_plain_path(file) for file in weight_map.values()):
+    if not all(is_plain_path(file) for file in weight_map.values()):
         raise InvalidIndexError("its weight_map names something that is no file beside it")
     return weight_map
 
@@ -97,7 +97,7 @@ def serving_files(
         if not name.lower().endswith(_IMAGES_AND_WEIGHTS)
         and not any(part.startswith(".") for part in name.split("/"))
         and size <= _LARGEST_SIDE_FILE_BYTES
-        and _is_plain_path(name)
+        and is_plain_path(name)
         and name not in NEVER_SERVED
         and (name.count("/") == 0 or name.endswith((".jinja", ".py")))
     }
@@ -138,7 +138,8 @@ def _missing_of_numbered_sets(found: set[str]) -> set[str]:
     return expected - found
 
 
-def _is_plain_path(name: object) -> bool:
+def is_plain_path(name: object) -> bool:
+    """Whether the name stays inside the folder that it is joined to."""
     return (
         isinstance(name, str)
         and name not in ("", ".", "..")
