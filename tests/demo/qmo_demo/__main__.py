@@ -17,7 +17,7 @@ from qmo_cluster.progress import Progress
 from qmo_demo import installation, supplies, talk
 from qmo_demo.kubernetes import Kubernetes, of_cluster, of_current_context
 from qmo_demo.story import tell
-from qmo_demo.waiting import wait_ready
+from qmo_demo.waiting import condition, wait_ready
 
 _START_SECONDS = 900
 
@@ -118,6 +118,7 @@ def _serve(
     progress: Progress,
 ) -> None:
     kubernetes.apply(installation.namespace(installation.NAMESPACE))
+    _forget_what_failed(kubernetes)
     progress.say("model: put the checkpoint into a claim and apply the QuantizedModel")
     if cluster:
         installation.claim_on_node(
@@ -133,6 +134,20 @@ def _serve(
             image = image.replace("localhost/", f"{registry}/", 1)
         installation.claim_by_copy(kubernetes, model.folder, image)
         kubernetes.apply(installation.model_manifest(f"/{installation.MODEL}"))
+
+
+def _forget_what_failed(kubernetes: Kubernetes) -> None:
+    """A model that an earlier run left without success begins anew."""
+    found = kubernetes.get("quantizedmodel", installation.MODEL, installation.NAMESPACE)
+    if found and condition(found, "Ready").get("status") != "True":
+        kubernetes.kubectl(
+            "delete",
+            "quantizedmodel",
+            installation.MODEL,
+            f"--namespace={installation.NAMESPACE}",
+            "--cascade=foreground",
+            "--wait=true",
+        )
 
 
 def _remove(options: argparse.Namespace, progress: Progress) -> None:
