@@ -301,6 +301,10 @@ class FakeApiServer:
             return _status(404, "NotFound", place.name)
         if options["preconditions"]["uid"] != stored.body["metadata"]["uid"]:
             return _status(409, "Conflict", "uid")
+        if stored.body["metadata"].get("finalizers"):
+            metadata = {**stored.body["metadata"], "deletionTimestamp": "2026-03-01T12:00:00Z"}
+            stored.body = {**stored.body, "metadata": metadata}
+            return web.json_response(self._commit(place.collection, "MODIFIED", stored))
         self.remove(place.collection, place.namespace, place.name)
         return web.json_response(stored.body)
 

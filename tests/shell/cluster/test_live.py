@@ -1,0 +1,355 @@
+"""The live gateway against a server that fails: logs, changes, races and events."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from e2e.manifests import deployment, desired, job, labels, record, service
+from quantized_model_operator.cluster.api_client import ApiClient
+from quantized_model_operator.cluster.api_errors import ForbiddenError
+from quantized_model_operator.cluster.gateway import ModelEvent
+from quantized_model_operator.cluster.kinds import (
+    CLAIM,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    EVENT,
+    JOB,
+    MODEL,
+    NODE,
+    POD,
+    SERVICE,
+)
+from quantized_model_operator.cluster.live import LiveGateway
+from quantized_model_operator.cluster.model_store import ModelStore
+from quantized_model_operator.domain.child_objects import Removal
+from quantized_model_operator.domain.cluster_state import LogKey, ModelKey, ObjectKey, Observed
+from shell.cluster.clients import until
+from shell.cluster.fake_api_server import FakeApiServer
+
+pytestmark = pytest.mark.shell
+
+OTTER = ModelKey("zoo", "otter")
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def record_names(_: Mapping[str, Any]) -> Collection[str]:
+    """All models refer to one record."""
+    return ("record-0a1b",)
+
+
+class Bench:
+    """A running gateway, and the keys that it enqueued."""
+
+    def __init__(self, server: FakeApiServer, client: ApiClient) -> None:
+        self.server = server
+        self.changed: list[ModelKey] = []
+        self.gateway = LiveGateway(
+            client=client,
+            models=ModelStore(record_names),
+            on_change=self.changed.append,
+            clock=lambda: NOW,
+            identity="test",
+        )
+
+    def put_model(self, name: str, ready: str = "False") -> None:
+        """A model that kopf has told of."""
+        status = {"conditions": [{"type": "Ready", "status": ready}]}
+        body = {
+            "apiVersion": MODEL.api_version,
+            "kind": MODEL.kind,
+            "metadata": {"namespace": "zoo", "name": name, "generation": 1},
+            "spec": {"model": {"uri": "pvc://weights/a"}},
+            "status": status,
+        }
+        self.gateway.models.put(self.server.put(MODEL.collection(), body))
+
+    async def seen(self) -> Observed:
+        """What the gateway sees of the otter."""
+        observed = await self.gateway.observe(OTTER)
+        assert observed is not None
+        return observed
+
+    async def heard_pod(self, body: dict[str, Any]) -> None:
+        """Put a pod and wait until it is heard."""
+        version = int(self.server.put(POD.collection(), body)["metadata"]["resourceVersion"])
+        cache = self.gateway.caches.pods
+
+        def heard() -> bool:
+            entry = cache.get("zoo", body["metadata"]["name"])
+            return entry is not None and entry.version >= version
+
+        await until(heard)
+
+
+@pytest.fixture
+async def bench(server: FakeApiServer, client: ApiClient) -> AsyncIterator[Bench]:
+    """A synced gateway with one model."""
+    made = Bench(server, client)
+    made.put_model("otter")
+    task = asyncio.create_task(made.gateway.run(asyncio.Event()))
+    async with asyncio.timeout(5):
+        await made.gateway.caches.wait_synced()
+    await until(lambda: len(server.watches) == 7)
+    yield made
+    assert not task.done()
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def pod(state: str = "running", *, restarts: int = 0, init: bool = False, code: int = 1) -> Any:  # noqa: ANN401 - JSON
+    """A serving pod with one container in a state, restarted so often."""
+    group = "initContainers" if init else "containers"
+    terminated = {"terminated": {"exitCode": code, "reason": "Error"}}
+    status: dict[str, Any] = {
+        "name": "engine",
+        "restartCount": restarts,
+        "state": {"running": {}} if state == "running" else terminated,
+    }
+    if restarts:
+        status["lastState"] = terminated
+    return {
+        "metadata": {
+            "namespace": "zoo",
+            "name": "otter-1",
+            "uid": "pod-uid",
+            "labels": labels("otter"),
+        },
+        "spec": {group: [{"name": "engine"}]},
+        "status": {"initContainerStatuses" if init else "containerStatuses": [status]},
+    }
+
+
+def log_requests(bench: Bench) -> list[Mapping[str, str]]:
+    """Queries of the requests for logs."""
+    return [seen.query for seen in bench.server.seen if seen.path.endswith("/log")]
+
+
+async def test_the_log_of_an_end_is_read_once(bench: Bench) -> None:
+    """The tail of a container that ended is read once, however often it is observed."""
+    bench.server.log_text["otter-1"] = "the cause\n"
+    await bench.heard_pod(pod("terminated"))
+    for _ in range(3):
+        observed = await bench.seen()
+        assert observed.logs == {LogKey("pod-uid", "engine", 0): "the cause\n"}
+    (query,) = log_requests(bench)
+    assert (query["previous"], query["tailLines"]) == ("false", "100")
+
+
+async def test_the_log_before_a_restart_is_the_previous_one(bench: Bench) -> None:
+    """After a restart the previous log is read, under the number of the run that ended."""
+    bench.server.log_text["otter-1"] = "first\n"
+    await bench.heard_pod(pod(restarts=1))
+    assert (await bench.seen()).logs == {LogKey("pod-uid", "engine", 0): "first\n"}
+    bench.server.log_text["otter-1"] = "second\n"
+    await bench.heard_pod(pod("terminated", restarts=1))
+    assert (await bench.seen()).logs == {LogKey("pod-uid", "engine", 1): "second\n"}
+    assert [query["previous"] for query in log_requests(bench)] == ["true", "false"]
+
+
+async def test_only_the_end_of_a_long_log_is_kept(bench: Bench) -> None:
+    """A log is cut at 16 KiB from its end, where the cause is."""
+    bench.server.log_text["otter-1"] = "x" * 50_000 + "the cause"
+    await bench.heard_pod(pod("terminated"))
+    (text,) = (await bench.seen()).logs.values()
+    assert len(text) == 16 * 1024
+    assert text.endswith("the cause")
+
+
+async def test_a_missing_log_is_not_asked_for_again(bench: Bench) -> None:
+    """A log that is gone gives no text, no error, and one request."""
+    await bench.heard_pod(pod("terminated"))
+    assert not (await bench.seen()).logs
+    assert not (await bench.seen()).logs
+    assert len(log_requests(bench)) == 1
+
+
+async def test_a_failing_log_is_tried_three_times(bench: Bench) -> None:
+    """A kubelet that fails neither fails the observation nor is asked for ever."""
+    await bench.heard_pod(pod("terminated"))
+    bench.server.log_text["otter-1"] = "the cause"
+    bench.server.fail("GET", 500, times=2)
+    assert not (await bench.seen()).logs
+    assert not (await bench.seen()).logs
+    assert (await bench.seen()).logs
+    await bench.seen()
+    assert len(log_requests(bench)) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "reads"),
+    [
+        (pod(), 0),
+        (pod("terminated", code=0), 1),
+        (pod("terminated", code=0, init=True), 0),
+        (pod("terminated", init=True), 1),
+    ],
+    ids=["running", "exit 0", "init exit 0", "init failed"],
+)
+async def test_which_logs_are_read(bench: Bench, body: dict[str, Any], reads: int) -> None:
+    """Any end of the engine and a failure of an init container are read, nothing else."""
+    await bench.heard_pod(body)
+    await bench.seen()
+    assert len(log_requests(bench)) == reads
+
+
+async def test_logs_of_jobs_and_of_ending_pods_are_not_read(bench: Bench) -> None:
+    """Jobs speak through their termination message, and an ending pod does as it was told."""
+    of_job = pod("terminated")
+    of_job["metadata"]["ownerReferences"] = [
+        {"kind": "Job", "name": "j", "uid": "j", "controller": True}
+    ]
+    await bench.heard_pod(of_job)
+    ending = pod("terminated")
+    ending["metadata"] |= {"name": "otter-2", "deletionTimestamp": "2026-03-01T12:00:00Z"}
+    await bench.heard_pod(ending)
+    assert len((await bench.seen()).pods) == 2
+    assert not log_requests(bench)
+
+
+async def test_changes_of_children_and_pods_enqueue_their_model(bench: Bench) -> None:
+    """A change and a deletion of a child or a pod name the model they belong to."""
+    observed = await bench.seen()
+    for collection, body in (
+        (DEPLOYMENT.collection(), deployment(observed)),
+        (SERVICE.collection(), service(observed)),
+        (JOB.collection(), job(observed)),
+        (POD.collection(), pod()),
+    ):
+        bench.changed.clear()
+        bench.server.put(collection, body)
+        await until(lambda: bench.changed == [OTTER])
+        bench.server.remove(collection, "zoo", body["metadata"]["name"])
+        await until(lambda: bench.changed == [OTTER, OTTER])
+
+
+async def test_own_writes_enqueue_nothing(bench: Bench) -> None:
+    """The echo of what was applied is no reason to look again."""
+    observed = await bench.seen()
+    wanted = desired(record("zoo"), job(observed), deployment(observed), service(observed))
+    applied = await bench.gateway.apply(observed, wanted)
+    assert applied.writes == 4
+    bench.server.put(CONFIG_MAP.collection(), {**record("zoo"), "data": {"report": "other"}})
+    await until(lambda: bool(bench.changed))
+    assert bench.changed == [OTTER]
+
+
+async def test_capacity_is_told_once_to_those_who_wait(bench: Bench) -> None:
+    """A burst of nodes enqueues each model that is not Ready once, and no other."""
+    bench.put_model("heron", ready="True")
+    for number in range(5):
+        bench.server.put(NODE.collection(), {"metadata": {"name": f"node-{number}"}})
+    await until(lambda: bool(bench.changed))
+    await until(lambda: len(bench.gateway.caches.nodes) == 5)
+    assert bench.changed == [OTTER]
+    assert [node.name for node in (await bench.seen()).nodes] == [f"node-{n}" for n in range(5)]
+
+
+async def test_a_claim_is_told_to_those_who_wait_beside_it(bench: Bench) -> None:
+    """A new claim enqueues the models of its namespace that are not Ready."""
+    bench.server.put(CLAIM.collection(), {"metadata": {"namespace": "pond", "name": "weights"}})
+    bench.server.put(CLAIM.collection(), {"metadata": {"namespace": "zoo", "name": "weights"}})
+    await until(lambda: bool(bench.changed))
+    assert bench.changed == [OTTER]
+    assert set((await bench.seen()).claims) == {"weights"}
+
+
+async def test_a_repair_follows_a_deletion(bench: Bench) -> None:
+    """A child that somebody deletes is seen to be gone and is made again."""
+    observed = await bench.seen()
+    await bench.gateway.apply(observed, desired(service(observed)))
+    bench.server.remove(SERVICE.collection(), "zoo", "otter")
+    await until(lambda: bench.changed == [OTTER])
+    assert (await bench.gateway.apply(await bench.seen(), desired(service(observed)))).writes == 1
+
+
+async def test_a_job_that_exists_unseen_is_taken(bench: Bench) -> None:
+    """A Job that an unanswered attempt has made is found, not made twice and not a conflict."""
+    observed = await bench.seen()
+    for watch in bench.server.watches:
+        watch.silent = True
+    bench.server.put(JOB.collection(), job(observed))
+    applied = await bench.gateway.apply(observed, desired(job(observed)))
+    assert (applied.writes, dict(applied.conflicts)) == (0, {})
+    assert set((await bench.seen()).children) == {ObjectKey("Job", "otter-inspect-1")}
+
+
+async def test_a_foreign_job_is_a_conflict(bench: Bench) -> None:
+    """A Job of somebody else's with our name is reported and left alone."""
+    observed = await bench.seen()
+    theirs = job(observed)
+    theirs["metadata"] = {"namespace": "zoo", "name": "otter-inspect-1"}
+    bench.server.put(JOB.collection(), theirs)
+    applied = await bench.gateway.apply(observed, desired(job(observed)))
+    assert set(applied.conflicts) == {ObjectKey("Job", "otter-inspect-1")}
+
+
+async def test_an_object_held_by_a_finalizer_stays_visible(bench: Bench) -> None:
+    """A Job that a finalizer holds back after its deletion is still observed, as ending."""
+    observed = await bench.seen()
+    held = job(observed)
+    held["metadata"]["finalizers"] = ["example.org/hold"]
+    uid = bench.server.put(JOB.collection(), held)["metadata"]["uid"]
+    await until(lambda: len(bench.gateway.caches.jobs) == 1)
+    key = ObjectKey("Job", "otter-inspect-1")
+    removal = Removal(key=key, uid=uid, why="test")
+    assert (await bench.gateway.apply(observed, desired(removals=(removal,)))).writes == 1
+    assert "deletionTimestamp" in (await bench.seen()).children[key]["metadata"]
+    bench.server.remove(JOB.collection(), "zoo", "otter-inspect-1")
+    await until(lambda: len(bench.gateway.caches.jobs) == 0)
+
+
+async def test_a_refusal_is_raised(bench: Bench) -> None:
+    """An apply that is forbidden is an error of the reconcile, not a conflict."""
+    observed = await bench.seen()
+    bench.server.fail("PATCH", 403, reason="Forbidden")
+    with pytest.raises(ForbiddenError):
+        await bench.gateway.apply(observed, desired(service(observed)))
+
+
+async def test_an_event_that_cannot_be_sent_is_not_an_error(bench: Bench) -> None:
+    """A refused event is logged and the reconcile goes on."""
+    bench.server.fail("POST", 403, reason="Forbidden")
+    event = ModelEvent(kind="Warning", reason="DoesNotFit", message="x" * 3000)
+    await bench.gateway.emit_event(await bench.seen(), event)
+    other = ModelEvent(kind="Normal", reason="Serving", message="ü" * 3000)
+    await bench.gateway.emit_event(await bench.seen(), other)
+    (sent,) = [body for body in _events(bench) if body["reason"] == "Serving"]
+    assert len(sent["message"].encode()) <= 1024
+    assert sent["involvedObject"]["uid"] == (await bench.seen()).uid
+
+
+async def test_status_of_409_is_left_to_the_next_reconcile(bench: Bench) -> None:
+    """A status that meets a model of another uid is not written and no error."""
+    bench.server.fail("PATCH", 409, reason="Conflict")
+    assert not await bench.gateway.write_status(await bench.seen(), {"replicas": 1})
+
+
+async def test_a_model_that_is_being_deleted_is_none(bench: Bench) -> None:
+    """A model with a deletion timestamp is not observed, so nothing is applied for it."""
+    body = dict(bench.gateway.models.get(OTTER) or {})
+    body["metadata"] = {
+        **body["metadata"],
+        "deletionTimestamp": "2026-03-01T12:00:00Z",
+        "resourceVersion": "9999",
+    }
+    bench.gateway.models.put(body)
+    assert await bench.gateway.observe(OTTER) is None
+
+
+async def test_health_knows_every_watch(bench: Bench) -> None:
+    """Each watch tells the age of what it last heard, each cache its size."""
+    assert bench.gateway.caches.synced
+    ages = bench.gateway.caches.silent_seconds()
+    assert set(ages) == set(bench.gateway.caches.sizes())
+    assert all(0 <= age < 5 for age in ages.values())
+
+
+def _events(bench: Bench) -> list[Mapping[str, Any]]:
+    return [
+        stored.body
+        for (collection, _, _), stored in bench.server._objects.items()  # noqa: SLF001 - the fake
+        if collection == EVENT.collection()
+    ]
