@@ -137,6 +137,23 @@ def test_every_legal_size_has_a_kernel_that_is_not_exllama(
         assert {name for _, name in choice.by_layer} <= {"Machete", "Marlin", "Humming"}
 
 
+def test_the_main_kernel_is_the_one_with_most_weights() -> None:
+    """A wide q+k+v on Humming outweighs three narrower linears on Machete."""
+    facts = changed(
+        QWEN2_7B_INT4,
+        heads=129,
+        kv_heads=129,
+        head_size=64,
+        hidden_size=128,
+        intermediate_size=128,
+        group_size=64,
+    )
+    choice = gpu_kernels(facts, 1, "float16", (9, 0), V33)
+    assert choice is not None
+    assert [kernel for _, kernel in choice.by_layer] == ["Humming"] + ["Machete"] * 3
+    assert choice.main == "Humming"
+
+
 def test_the_safety_net_keeps_the_kernels_that_plans_use() -> None:
     """The kernels to disable are none that a plan may end on."""
     used = {f"{row.name}LinearKernel" for row in kernel_order((9, 0), V33)}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from unit.domain.model_shapes import QWEN2_7B_INT4, changed
-
 from quantized_model_operator.domain.linear_layers import LinearLayer, linear_layers, rank_layers
+from unit.domain.model_shapes import QWEN2_7B_INT4, changed
 
 
 def shapes(layers: tuple[LinearLayer, ...]) -> dict[str, tuple[int, int, bool]]:

@@ -144,6 +144,17 @@ def test_compute_capability_has_a_floor(
 
 
 @pytest.mark.parametrize(
+    ("version", "generation"), [(NEWEST, "a Turing"), (EngineVersion(0, 11), "an Ampere")]
+)
+def test_the_generation_to_buy_is_named(version: EngineVersion, generation: str) -> None:
+    """The refusal of an old GPU names the generation from which on this version serves."""
+    problem = compute_capability_problem(version, (7, 0), "Otter-1")
+    assert problem is not None
+    assert f"choose {generation} or newer" in problem.message
+    assert "compute capability 7.0" in problem.message
+
+
+@pytest.mark.parametrize(
     ("requested", "own", "capability", "dtype"),
     [
         (None, "float16", (8, 0), "float16"),
