@@ -52,27 +52,6 @@ class Readings:
     """By kind."""
 
 
-def record_model(key: ModelKey, status: Mapping[str, Any], desired_replicas: int = 1) -> None:
-    """The status of a model as the cluster has it, and the replicas its spec asks for."""
-    _MODELS.states[key] = _ModelState(
-        info=tuple(intern(value) for value in _info_values(status)),
-        conditions=tuple(
-            (intern(str(item["type"])), intern(str(item["status"])))
-            for item in status.get("conditions") or ()
-        ),
-        replicas=(
-            desired_replicas,
-            int(status.get("replicas") or 0),
-            int(status.get("readyReplicas") or 0),
-        ),
-    )
-
-
-def forget_model(key: ModelKey) -> None:
-    """The model is gone, and with it its series."""
-    _MODELS.states.pop(key, None)
-
-
 class OperatorMetrics:
     """All families of one process in one registry."""
 
@@ -82,7 +61,8 @@ class OperatorMetrics:
         self._registry = CollectorRegistry(auto_describe=False)
         self._live = _LiveCollector()
         self._registry.register(self._live)
-        self._registry.register(_MODELS)
+        self._models = _ModelCollector()
+        self._registry.register(self._models)
         ProcessCollector(registry=self._registry)
         self._make_reconcile_families(workers)
         self._make_queue_families()
@@ -129,6 +109,14 @@ class OperatorMetrics:
     def stream_restarted(self) -> None:
         """The stream of models ended with an error and was started again."""
         self._stream_restarts.inc()
+
+    def record_model(self, key: ModelKey, status: Mapping[str, Any], desired_replicas: int) -> None:
+        """The status of a model as the cluster has it, and the replicas its spec asks for."""
+        self._models.states[key] = _state_of(status, desired_replicas)
+
+    def forget_model(self, key: ModelKey) -> None:
+        """The model is gone, and with it its series."""
+        self._models.states.pop(key, None)
 
     def exposition(self, readings: Readings) -> bytes:
         """All samples in Prometheus' text format; may run in another thread than the loop's."""
@@ -313,9 +301,6 @@ class _ModelCollector(Collector):
         yield from (info, condition, replicas)
 
 
-_MODELS = _ModelCollector()
-"""One per process, like the cluster it mirrors."""
-
 _REPLICA_KINDS = ("desired", "existing", "ready")
 _INFO_LABELS = (
     "architecture",
@@ -325,6 +310,21 @@ _INFO_LABELS = (
     "tensor_parallel_size",
     "engine_version",
 )
+
+
+def _state_of(status: Mapping[str, Any], desired_replicas: int) -> _ModelState:
+    return _ModelState(
+        info=tuple(intern(value) for value in _info_values(status)),
+        conditions=tuple(
+            (intern(str(item["type"])), intern(str(item["status"])))
+            for item in status.get("conditions") or ()
+        ),
+        replicas=(
+            desired_replicas,
+            int(status.get("replicas") or 0),
+            int(status.get("readyReplicas") or 0),
+        ),
+    )
 
 
 def _info_values(status: Mapping[str, Any]) -> Iterator[str]:

@@ -16,6 +16,13 @@ OK = 200
 UNAVAILABLE = 503
 
 
+class ListenError(Exception):
+    """The port cannot be had."""
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        super().__init__(f"cannot listen on QMO_HTTP_PORT {port} of {host}: {error.strerror}")
+
+
 class HealthServer:
     """Serves until it is closed."""
 
@@ -26,14 +33,23 @@ class HealthServer:
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; the port, which the system chooses when it was 0."""
+        """Listen; the port, which the system chooses when it was 0.
+
+        Raises:
+            ListenError: the port cannot be had.
+        """
         app = web.Application()
         app.router.add_get("/livez", self._live)
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._metrics)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=0.5
+        )
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port, shutdown_timeout=0.5).start()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            raise ListenError(host, port, error) from error
         return int(self._runner.addresses[0][1])
 
     async def close(self) -> None:

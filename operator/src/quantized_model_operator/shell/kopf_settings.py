@@ -101,13 +101,13 @@ def operator_settings() -> kopf.OperatorSettings:
     settings.peering.standalone = True
     settings.posting.enabled = False
     settings.posting.loggers = False
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 100
     settings.watching.inactivity_timeout = 70.0
     settings.watching.server_timeout = SERVER_TIMEOUT_SECONDS
     settings.watching.client_timeout = SERVER_TIMEOUT_SECONDS + 30.0
     settings.watching.connect_timeout = 10.0
     settings.watching.reconnect_backoff = 1.0
-    settings.queueing.idle_timeout = 0.2
+    settings.queueing.idle_timeout = 0.05
     settings.queueing.exit_timeout = 2.0
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 10.0

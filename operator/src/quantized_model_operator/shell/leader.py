@@ -24,7 +24,7 @@ from quantized_model_operator.cluster.pacing import pause
 from quantized_model_operator.domain.cluster_state import ModelKey
 from quantized_model_operator.domain.decision import record_name
 from quantized_model_operator.domain.outcome import Outcome
-from quantized_model_operator.metrics import OperatorMetrics, forget_model, record_model
+from quantized_model_operator.metrics import OperatorMetrics
 from quantized_model_operator.reconcile import reconcile
 from quantized_model_operator.settings import Settings
 from quantized_model_operator.shell import handlers
@@ -41,6 +41,8 @@ MODELS = "QuantizedModel"
 """Name of the models' watch and cache, beside the kinds of the others."""
 
 RETRY_SECONDS = 2.0
+SYNC_SECONDS = 5.0
+"""For the stream to tell of every model that was listed before it began."""
 SWEEP_SECONDS = 60.0
 STREAM_END_SECONDS = 4.0
 
@@ -85,7 +87,6 @@ class Leader:
         )
         self._heard_at = time.monotonic()
         self._stream_failed = asyncio.Event()
-        self.working = False
 
     async def run(self, stop: asyncio.Event, drain_seconds: Callable[[], float]) -> bool:
         """Lead until ``stop``, then drain; false when a reconcile had to be cancelled.
@@ -141,13 +142,14 @@ class Leader:
 
     async def _start_working(self, stop: asyncio.Event) -> None:
         await self._expect_models(stop)
-        await self._models.synced.wait()
+        while not await pause(SYNC_SECONDS, self._models.synced) and not stop.is_set():
+            # A model may have gone between the two lists: nobody will ever tell of it.
+            await self._compare_models()
         await self._gateway.caches.wait_synced()
         # What the caches hold now stays for long: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         self._workers.start()
-        self.working = True
         logger.info("working on %d models", len(self._models))
         await stop.wait()
 
@@ -167,23 +169,23 @@ class Leader:
     async def _resync(self, stop: asyncio.Event) -> None:
         """Find what the stream did not tell: now and then, and soon after each end of it."""
         while not stop.is_set():
-            await pause(self._around.settings.resync_seconds, self._stream_failed)
-            delay = RETRY_SECONDS if self._stream_failed.is_set() else 0.0
-            self._stream_failed.clear()
-            await pause(delay, stop)
-            if stop.is_set() or not self._models.synced.is_set():
-                continue
-            try:
-                result = await self._models.resync(
-                    self._around.client, self._around.settings.namespaces
-                )
-            except ApiError as error:
-                logger.warning("cannot list models: %s", error)
-                continue
-            for key in result.dropped:
-                self._events.forget(key)
-            for key in result.added:
-                self.queue.add(key)
+            if await pause(self._around.settings.resync_seconds, self._stream_failed):
+                self._stream_failed.clear()
+                await pause(RETRY_SECONDS, stop)
+            if self._models.synced.is_set() and not stop.is_set():
+                await self._compare_models()
+
+    async def _compare_models(self) -> None:
+        client, namespaces = self._around.client, self._around.settings.namespaces
+        try:
+            result = await self._models.resync(client, namespaces)
+        except ApiError as error:
+            logger.warning("cannot list models: %s", error)
+            return
+        for key in result.dropped:
+            self._events.forget(key)
+        for key in result.added:
+            self.queue.add(key)
 
     async def _sweep(self, stop: asyncio.Event) -> None:
         janitor = Janitor(
@@ -200,12 +202,14 @@ class Leader:
 
     async def _reconcile(self, key: ModelKey, now: datetime) -> Outcome:
         outcome = await reconcile(key, self._gateway, self._around.settings, now)
-        body = self._models.get(key)
+        metrics, body = self._around.metrics, self._models.get(key)
         if body is None:
-            forget_model(key)
+            metrics.forget_model(key)
         else:
             replicas = (body.get("spec") or {}).get("replicas")
-            record_model(key, body.get("status") or {}, 1 if replicas is None else int(replicas))
+            metrics.record_model(
+                key, body.get("status") or {}, 1 if replicas is None else int(replicas)
+            )
         return outcome
 
     def _heard(self) -> None:

@@ -34,5 +34,9 @@ def configure(level: str, log_format: str, stream: TextIO | None = None) -> None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    quiet = level != "DEBUG"
     for name in ("kopf", "aiohttp", "asyncio"):
-        logging.getLogger(name).setLevel(level if level == "DEBUG" else "WARNING")
+        logging.getLogger(name).setLevel("WARNING" if quiet else level)
+    # Two tracebacks for each end of the stream, of which ``model_stream`` tells in one line.
+    for name in ("kopf._core.reactor.orchestration", "kopf._core.reactor.running"):
+        logging.getLogger(name).setLevel("CRITICAL" if quiet else level)

@@ -13,10 +13,14 @@ from typing import Any
 
 from quantized_model_operator.cluster.pacing import pause
 from quantized_model_operator.shell.kopf_settings import EndlessBackoffs, kopf, operator_settings
+from quantized_model_operator.shell.tasks import cancel
 
 logger = logging.getLogger(__name__)
 
 _KOPF_FOLDER = str(Path(kopf.__file__).parent)
+
+_FLAG_WAITER = "stop-flag waiter"
+"""kopf waits five seconds for this task of its own, which ends only when the flag is set."""
 
 STABLE_SECONDS = 60.0
 """After running for so long, the next end is the first one again."""
@@ -31,7 +35,9 @@ class TasksOfOthers(Collection["asyncio.Task[Any]"]):
 
     def __contains__(self, task: object) -> bool:
         """Whether the task is none of kopf's."""
-        code = getattr(task.get_coro(), "cr_code", None) if isinstance(task, asyncio.Task) else None
+        if not isinstance(task, asyncio.Task) or task.get_name() == _FLAG_WAITER:
+            return True
+        code = getattr(task.get_coro(), "cr_code", None)
         return code is None or not code.co_filename.startswith(_KOPF_FOLDER)
 
     def __iter__(self) -> Iterator["asyncio.Task[Any]"]:
@@ -83,13 +89,25 @@ class ModelStream:
             await pause(next(delays), stop)
 
     async def _once(self, stop: asyncio.Event) -> None:
-        tasks = await kopf.spawn_tasks(
-            registry=self._registry(),
-            settings=self._settings(),
-            identity=self._identity,  # type: ignore[arg-type] # a NewType of str that is private
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=stop,
-        )
-        self._on_started()
-        await kopf.run_tasks(tasks, ignored=TasksOfOthers())
+        # A flag of its own for each run, so that what waits for it ends with the run.
+        flag = asyncio.Event()
+        relay = asyncio.create_task(_pass_on(stop, flag), name="end of the stream")
+        try:
+            tasks = await kopf.spawn_tasks(
+                registry=self._registry(),
+                settings=self._settings(),
+                identity=self._identity,  # type: ignore[arg-type] # a private NewType of str
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                stop_flag=flag,
+            )
+            self._on_started()
+            await kopf.run_tasks(tasks, ignored=TasksOfOthers())
+        finally:
+            flag.set()
+            await cancel([relay])
+
+
+async def _pass_on(stop: asyncio.Event, flag: asyncio.Event) -> None:
+    await stop.wait()
+    flag.set()

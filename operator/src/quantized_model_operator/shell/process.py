@@ -31,6 +31,7 @@ def run_process(environment: Mapping[str, str]) -> int:
     # Not before: a wrong setting is told at once.
     from quantized_model_operator.cluster.connection import ConnectionConfigError  # noqa: PLC0415
     from quantized_model_operator.cluster.kubeconfig import find_connection  # noqa: PLC0415
+    from quantized_model_operator.shell.health_server import ListenError  # noqa: PLC0415
     from quantized_model_operator.shell.signals import show_stacks_on_signal  # noqa: PLC0415
     from quantized_model_operator.shell.wiring import run  # noqa: PLC0415
 
@@ -40,7 +41,10 @@ def run_process(environment: Mapping[str, str]) -> int:
         return _refuse(error)
     show_stacks_on_signal()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(run(settings, connection))
+        try:
+            return runner.run(run(settings, connection, asyncio.Event()))
+        except ListenError as error:
+            return _refuse(error)
 
 
 def _refuse(error: Exception) -> int:

@@ -53,21 +53,14 @@ STOPPED = 0
 FAILED = 1
 
 
-async def run(
-    settings: Settings, connection: Connection, on_port: Callable[[int], None] | None = None
-) -> int:
-    """Run until a signal or until the Lease is lost; the exit code.
-
-    ``on_port`` is told where health and metrics are served.
-    """
+async def run(settings: Settings, connection: Connection, stop: asyncio.Event) -> int:
+    """Run until ``stop``, which signals set, or until the Lease is lost; the exit code."""
     settings = replace(settings, identity=settings.identity or _own_identity())
-    process = Process(settings, connection)
+    process = Process(settings, connection, stop)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(process.server.close)
         port = await process.server.start(settings.http_host, settings.http_port)
         logger.info("%s serves health and metrics on port %d", settings.identity, port)
-        if on_port is not None:
-            on_port(port)
         requests = await stack.enter_async_context(request_session(connection))
         watches = await stack.enter_async_context(watch_session(connection))
         transport = Transport(
@@ -84,11 +77,11 @@ async def run(
 class Process:
     """One process from its start to its exit code."""
 
-    def __init__(self, settings: Settings, connection: Connection) -> None:
+    def __init__(self, settings: Settings, connection: Connection, stop: asyncio.Event) -> None:
         self._settings = settings
         self._connection = connection
         self._host = urlsplit(connection.server).netloc
-        self._stop = asyncio.Event()
+        self._stop = stop
         self._reinstall_signals = stop_on_signals(self._stop)
         self._lost = False
         self._elector: LeaseElector | None = None
@@ -128,11 +121,19 @@ class Process:
         finally:
             self._health.role = Role.STOPPING
             self._stop.set()
-            await asyncio.gather(main, return_exceptions=True)
+            await self._ended(main)
             # Only now may another process lead.
             end_of_lease.set()
             await asyncio.wait([lease], timeout=RELEASE_SECONDS)
             await cancel([heart, lease])
+
+    async def _ended(self, main: asyncio.Task[None]) -> None:
+        failed = main.done()
+        try:
+            await main
+        except Exception:
+            if not failed:
+                logger.exception("the leader failed while it stopped")
 
     def _build_elector(self, client: ApiClient) -> LeaseElector:
         return LeaseElector(

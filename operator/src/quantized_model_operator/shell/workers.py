@@ -104,6 +104,9 @@ class Workers:
             finally:
                 self._queue.done(key)
             self._observer.reconciled(result, self._clock() - started)
+            # A reconcile that writes nothing never waits: a thousand in a row would hold up
+            # health and the Lease for seconds.
+            await asyncio.sleep(0)  # noqa: TID251 - lets others run, no delay
 
     async def _one(self, key: ModelKey) -> str:
         """Reconcile once and say when to look again; the result is one of metrics.RESULTS."""
