@@ -189,10 +189,20 @@ def test_volumes_of_its_own_have_size_and_class() -> None:
 
 def test_an_upgrade_of_the_operator_restarts_no_pod() -> None:
     """Other images, versions and pull secrets of a new operator leave the live template alone."""
+    _, objects = desired(running(HUB_SPEC), settings=UPGRADED)
+    assert objects.deployment is None, "not even a write"
+
+
+def test_replicas_edited_after_an_upgrade_are_repaired() -> None:
+    """Somebody else's number of replicas is taken back, with the live template."""
     seen = running(HUB_SPEC)
+    live = deployment_of(seen)
+    edited = {**live, "spec": {**live["spec"], "replicas": 7}}
+    seen = replace(seen, children={**seen.children, ObjectKey("Deployment", "otter"): edited})
     _, objects = desired(seen, settings=UPGRADED)
     assert objects.deployment is not None
-    assert objects.deployment["spec"]["template"] == deployment_of(seen)["spec"]["template"]
+    assert objects.deployment["spec"]["replicas"] == 1
+    assert objects.deployment["spec"]["template"] == live["spec"]["template"]
 
 
 def test_a_change_of_the_spec_after_an_upgrade_takes_the_new_renderer() -> None:

@@ -7,7 +7,7 @@ the live template stays as it is until the spec or the checkpoint changes::
         no  -> the new template rolls out
         yes -> recorded template == hash of the rendered one?
                  yes -> render it (repairs edits by others)
-                 no  -> keep the live template
+                 no  -> keep the live template, and write nothing while replicas are right
     nothing recorded (annotation lost) -> keep the live template unless the inputs changed
 """
 
@@ -55,6 +55,8 @@ def deployment(plan: Plan, settings: Settings) -> Manifest | None:
         return None
     rendered = _pod_template(plan.model, plan.facts, plan.serving, settings)
     template, template_hash = _kept_or(rendered, plan)
+    if template is not rendered and _is_as_wanted(plan):
+        return None
     decision = Decision(
         inputs=plan.model.inputs,
         source=plan.source,
@@ -100,6 +102,17 @@ def _kept_or(rendered: Manifest, plan: Plan) -> tuple[Manifest, str]:
     if planned_anew or recorded.decision.template == rendered_hash:
         return rendered, rendered_hash
     return live, recorded.decision.template
+
+
+def _is_as_wanted(plan: Plan) -> bool:
+    """Whether a live Deployment whose template is kept needs nothing else, a plan least of all."""
+    live = plan.recorded.deployment
+    return (
+        live is not None
+        and plan.recorded.decision is not None
+        and live["spec"].get("replicas") == plan.model.replicas
+        and live["spec"].get("strategy", {}).get("type") == _strategy(plan.model.strategy)["type"]
+    )
 
 
 def _strategy(strategy: Strategy) -> dict[str, Any]:
