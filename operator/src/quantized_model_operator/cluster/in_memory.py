@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quantized_model_operator.cluster.compare import first_difference, with_applied_hash
-from quantized_model_operator.cluster.field_ownership import OwnedDocument
 from quantized_model_operator.cluster.gateway import Gateway, ModelEvent
+from quantized_model_operator.cluster.in_memory_objects import ObjectStore, StoredObject
 from quantized_model_operator.cluster.in_memory_pods import finished_pod, stamp
 from quantized_model_operator.cluster.kinds import CHILDREN, CONFIG_MAP, JOB, MANAGER, MODEL
 from quantized_model_operator.cluster.parsing import (
@@ -53,25 +53,6 @@ class Write:
     key: ObjectKey
 
 
-@dataclass(slots=True)
-class _Stored:
-    owned: OwnedDocument
-    server: dict[str, Any]
-    """What the server adds: uid and status."""
-
-    def body(self) -> dict[str, Any]:
-        document = self.owned.document()
-        document["metadata"] = {**document["metadata"], **self.server["metadata"]}
-        if "status" in self.server:
-            document["status"] = copy.deepcopy(self.server["status"])
-        return document
-
-    @property
-    def controller_uid(self) -> str:
-        owners = self.owned.document()["metadata"].get("ownerReferences") or ()
-        return next((str(o["uid"]) for o in owners if o.get("controller")), "")
-
-
 class InMemoryCluster(Gateway):
     """The fake gateway; methods beyond the protocol play the rest of the cluster."""
 
@@ -80,7 +61,7 @@ class InMemoryCluster(Gateway):
         self.events: list[tuple[ModelKey, ModelEvent]] = []
         self._clock = clock
         self._models: dict[ModelKey, dict[str, Any]] = {}
-        self._objects: dict[tuple[str, ObjectKey], _Stored] = {}
+        self._objects = ObjectStore(self._server_metadata)
         self._pods: dict[tuple[str, str], ObservedPod] = {}
         self._claims: dict[tuple[str, str], ObservedClaim] = {}
         self._nodes: dict[str, ObservedNode] = {}
@@ -125,7 +106,7 @@ class InMemoryCluster(Gateway):
             if refusal:
                 conflicts[key] = refusal
             else:
-                objects[key] = self._objects[observed.key.namespace, key].body()
+                objects[key] = self._objects.get(observed.key.namespace, key).body()
         for removal in desired.removals:
             self._remove(observed.key.namespace, removal)
         self._conflicts[observed.uid] = conflicts
@@ -156,12 +137,11 @@ class InMemoryCluster(Gateway):
         """Create a model, or change its spec as a user does."""
         model = self._models.get(key)
         if model is None:
-            metadata = {"namespace": key.namespace, "name": key.name, "uid": self._new_uid()}
-            kind = {"apiVersion": MODEL.api_version, "kind": MODEL.kind}
-            created = {"generation": 1, "creationTimestamp": stamp(self._clock())}
+            metadata = {"namespace": key.namespace, "name": key.name, "generation": 1}
             self._models[key] = {
-                **kind,
-                "metadata": {**metadata, **created},
+                "apiVersion": MODEL.api_version,
+                "kind": MODEL.kind,
+                "metadata": {**metadata, **self._server_metadata()},
                 "spec": copy.deepcopy(dict(spec)),
             }
         elif model["spec"] != spec:
@@ -174,10 +154,7 @@ class InMemoryCluster(Gateway):
 
     def delete_model(self, key: ModelKey) -> None:
         """Delete a model, and its children as the garbage collector does."""
-        uid = self._models.pop(key)["metadata"]["uid"]
-        owned = [item for item, stored in self._objects.items() if stored.controller_uid == uid]
-        for item in owned:
-            del self._objects[item]
+        self._objects.collect(self._models.pop(key)["metadata"]["uid"])
 
     def put(self, body: Mapping[str, Any]) -> None:
         """Add a node, a claim, a pod or an object of somebody else, as a manifest."""
@@ -193,20 +170,20 @@ class InMemoryCluster(Gateway):
 
     def apply_as(self, manager: str, manifest: Mapping[str, Any]) -> None:
         """Apply with force under another manager's name, for example a foreign edit."""
-        self._apply(str(manifest["metadata"]["namespace"]), manifest, manager)
+        self._objects.apply(str(manifest["metadata"]["namespace"]), manifest, manager)
 
     def get(self, namespace: str, key: ObjectKey) -> Manifest | None:
         """An object as it is now."""
-        stored = self._objects.get((namespace, key))
+        stored = self._objects.find(namespace, key)
         return stored.body() if stored is not None else None
 
     def delete(self, namespace: str, key: ObjectKey) -> None:
         """Delete an object as somebody else; ``KeyError``."""
-        del self._objects[namespace, key]
+        self._objects.delete(namespace, key)
 
     def set_status(self, namespace: str, key: ObjectKey, status: Mapping[str, Any]) -> None:
         """Set the status of an object as its controller does."""
-        self._objects[namespace, key].server["status"] = copy.deepcopy(dict(status))
+        self._objects.set_status(namespace, key, status)
 
     def put_pod(self, namespace: str, pod: ObservedPod) -> None:
         """Add or replace a pod."""
@@ -236,13 +213,14 @@ class InMemoryCluster(Gateway):
         self, namespace: str, name: str, *, message: str = "", exit_code: int = 0
     ) -> ObservedPod:
         """End a Job: its pod leaves a termination message, its status says how it went."""
-        stored = self._objects[namespace, ObjectKey(JOB.kind, name)]
+        key = ObjectKey(JOB.kind, name)
         now = self._clock()
         kind = "Failed" if exit_code else "Complete"
         condition = {"type": kind, "status": "True", "lastTransitionTime": stamp(now)}
         count = {"failed": 1} if exit_code else {"succeeded": 1}
-        stored.server["status"] = {**count, "conditions": [condition]}
-        pod = finished_pod(stored.body(), self._new_uid(), message, exit_code, now)
+        self._objects.set_status(namespace, key, {**count, "conditions": [condition]})
+        job = self._objects.get(namespace, key).body()
+        pod = finished_pod(job, self._new_uid(), message, exit_code, now)
         self.put_pod(namespace, pod)
         return pod
 
@@ -251,7 +229,7 @@ class InMemoryCluster(Gateway):
     def _ensure(self, observed: Observed, key: ObjectKey, manifest: Manifest) -> str:
         """Make the manifest exist; the conflict when somebody else owns the name, else empty."""
         namespace = observed.key.namespace
-        stored = self._objects.get((namespace, key))
+        stored = self._objects.find(namespace, key)
         owner = "" if key.kind == CONFIG_MAP.kind else observed.uid
         if stored is not None and stored.controller_uid not in ("", owner):
             return f"{key.kind} {key.name} belongs to the owner with uid {stored.controller_uid}"
@@ -264,35 +242,23 @@ class InMemoryCluster(Gateway):
             conflicts = stored.owned.conflicts(marked, MANAGER)
             if conflicts and stored.controller_uid != owner:
                 return "; ".join(conflicts)
-        self._apply(namespace, marked, MANAGER)
+        self._objects.apply(namespace, marked, MANAGER)
         self._wrote("apply", namespace, key)
         return ""
 
     def _ensure_job(
-        self, namespace: str, key: ObjectKey, manifest: Manifest, stored: _Stored | None
+        self, namespace: str, key: ObjectKey, manifest: Manifest, stored: StoredObject | None
     ) -> str:
         if stored is None:
-            self._apply(namespace, manifest, MANAGER)
+            self._objects.apply(namespace, manifest, MANAGER)
             self._wrote("create", namespace, key)
             return ""
         return "" if stored.controller_uid else f"Job {key.name} belongs to somebody else"
 
-    def _apply(self, namespace: str, manifest: Mapping[str, Any], manager: str) -> None:
-        key = (namespace, key_of(manifest))
-        stored = self._objects.get(key)
-        if stored is None:
-            metadata = {"uid": self._new_uid(), "creationTimestamp": stamp(self._clock())}
-            stored = _Stored(OwnedDocument(), {"metadata": metadata})
-            self._objects[key] = stored
-        desired = {name: item for name, item in manifest.items() if name != "status"}
-        stored.owned.apply(copy.deepcopy(desired), manager)
-        if "status" in manifest:
-            stored.server["status"] = copy.deepcopy(manifest["status"])
-
     def _remove(self, namespace: str, removal: Removal) -> None:
-        stored = self._objects.get((namespace, removal.key))
-        if stored is not None and stored.server["metadata"]["uid"] == removal.uid:
-            del self._objects[namespace, removal.key]
+        stored = self._objects.find(namespace, removal.key)
+        if stored is not None and stored.uid == removal.uid:
+            self._objects.delete(namespace, removal.key)
             self._pods = {
                 item: pod for item, pod in self._pods.items() if pod.owner_uid != removal.uid
             }
@@ -302,21 +268,22 @@ class InMemoryCluster(Gateway):
         kinds = {resource.kind for resource in CHILDREN}
         return {
             key: stored.body()
-            for (of_namespace, key), stored in sorted(self._objects.items())
-            if of_namespace == namespace and key.kind in kinds and stored.controller_uid == uid
+            for key, stored in self._objects.of_namespace(namespace)
+            if key.kind in kinds and stored.controller_uid == uid
         }
 
     def _records(self, namespace: str) -> dict[str, Manifest]:
         return {
             key.name: stored.body()
-            for (of_namespace, key), stored in self._objects.items()
-            if of_namespace == namespace
-            and key.kind == CONFIG_MAP.kind
-            and RECORD_LABEL in stored.body()["metadata"].get("labels", {})
+            for key, stored in self._objects.of_namespace(namespace)
+            if key.kind == CONFIG_MAP.kind and stored.label(RECORD_LABEL)
         }
 
     def _wrote(self, verb: str, namespace: str, key: ObjectKey) -> None:
         self.writes.append(Write(verb, namespace, key))
+
+    def _server_metadata(self) -> dict[str, Any]:
+        return {"uid": self._new_uid(), "creationTimestamp": stamp(self._clock())}
 
     def _new_uid(self) -> str:
         self._counter += 1
