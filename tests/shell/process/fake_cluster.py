@@ -133,6 +133,18 @@ class FakeCluster(FakeApiServer):
             },
         )
 
+    def hold_lease(self, identity: str) -> None:
+        """Take the Lease as another process does."""
+        self.put(
+            LEASES,
+            {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"namespace": "system", "name": "quantized-model-operator"},
+                "spec": {"holderIdentity": identity, "leaseDurationSeconds": 15},
+            },
+        )
+
     def status_of(self, name: str) -> dict[str, Any]:
         """The status of a model; empty while there is none."""
         model = self.get(MODELS, NAMESPACE, name)

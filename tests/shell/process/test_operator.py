@@ -179,7 +179,7 @@ async def test_a_standby_watches_nothing_and_is_ready(
     cluster: FakeCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While another process holds the Lease, there is no watch, and both probes succeed."""
-    _hold_lease(cluster, "somebody-else")
+    cluster.hold_lease("somebody-else")
     async with running(cluster, caplog) as operator:
         await until(lambda: len(cluster.requests("GET", _lease_path(one=True))) >= 2)
         assert cluster.watches == []
@@ -199,7 +199,7 @@ async def test_a_lost_lease_ends_the_process_with_an_error(
     """When another process takes the Lease, this one stops writing and ends with code 1."""
     async with running(cluster, caplog) as operator:
         await until(lambda: operator.said("working on 0 models"))
-        _hold_lease(cluster, "somebody-else")
+        cluster.hold_lease("somebody-else")
         async with asyncio.timeout(10.0):
             assert await operator.task == 1
         cluster.add_model("otter")
@@ -235,15 +235,3 @@ async def test_kopf_takes_no_task_of_others_with_it(
 def _lease_path(*, one: bool = False) -> str:
     path = "/apis/coordination.k8s.io/v1/namespaces/system/leases"
     return f"{path}/quantized-model-operator" if one else path
-
-
-def _hold_lease(cluster: FakeCluster, identity: str) -> None:
-    cluster.put(
-        LEASES,
-        {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": {"namespace": "system", "name": "quantized-model-operator"},
-            "spec": {"holderIdentity": identity, "leaseDurationSeconds": 15},
-        },
-    )

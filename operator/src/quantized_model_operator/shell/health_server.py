@@ -5,6 +5,7 @@ HTTP server.
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 
 from aiohttp import web
@@ -20,7 +21,8 @@ class ListenError(Exception):
     """The port cannot be had."""
 
     def __init__(self, host: str, port: int, error: OSError) -> None:
-        super().__init__(f"cannot listen on QMO_HTTP_PORT {port} of {host}: {error.strerror}")
+        cause = os.strerror(error.errno or 0)
+        super().__init__(f"cannot listen on QMO_HTTP_PORT {port} of {host}: {cause}")
 
 
 class HealthServer:
