@@ -66,6 +66,9 @@ class Bench(Protocol):
     async def put(self, body: Mapping[str, Any]) -> None:
         """Create an object of somebody else, its status included."""
 
+    async def delete(self, key: ObjectKey) -> None:
+        """Delete an object as somebody else."""
+
     async def get(self, key: ObjectKey) -> Mapping[str, Any] | None:
         """An object of the namespace as the cluster has it."""
 
@@ -107,6 +110,10 @@ class InMemoryBench:
     async def put(self, body: Mapping[str, Any]) -> None:
         """See ``Bench``."""
         self.cluster.put(body)
+
+    async def delete(self, key: ObjectKey) -> None:
+        """See ``Bench``."""
+        self.cluster.delete(self.namespace, key)
 
     async def get(self, key: ObjectKey) -> Mapping[str, Any] | None:
         """See ``Bench``."""
@@ -166,6 +173,13 @@ class LiveBench:
                 content_type="application/merge-patch+json",
             )
 
+    async def delete(self, key: ObjectKey) -> None:
+        """See ``Bench``."""
+        resource = RESOURCES[key.kind]
+        body = loads(await self.client.get(resource, self.namespace, key.name))
+        uid = body["metadata"]["uid"]
+        await self.client.delete(resource, self.namespace, key.name, uid)
+
     async def get(self, key: ObjectKey) -> Mapping[str, Any] | None:
         """See ``Bench``."""
         try:
@@ -189,7 +203,7 @@ class LiveBench:
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         """See ``Bench``."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not await condition():
                 await pause(0.02, self._never)
 
@@ -208,17 +222,22 @@ def in_memory_bench() -> InMemoryBench:
 
 
 @asynccontextmanager
-async def live_bench(kubeconfig: str, namespace: str) -> AsyncIterator[LiveBench]:
-    """A new namespace of a real cluster, followed by a gateway of its own."""
-    connection = from_kubeconfig(kubeconfig)
-    async with request_session(connection) as session, watch_session(connection) as watches:
-        transport = Transport(server=connection.server, session=session, watch_session=watches)
-        client = ApiClient(transport)
+async def live_bench(
+    kubeconfig: str, namespace: str, *, operator_kubeconfig: str = ""
+) -> AsyncIterator[LiveBench]:
+    """A new namespace of a real cluster, followed by a gateway of its own.
+
+    With ``operator_kubeconfig`` the gateway has the rights that it gives, and no more.
+    """
+    async with (
+        transport_of(kubeconfig) as transport,
+        transport_of(operator_kubeconfig or kubeconfig) as operator_transport,
+    ):
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         await transport.send("POST", "/api/v1/namespaces", body=compact(manifest))
         clock = SettableClock()
         gateway = LiveGateway(
-            client=client,
+            client=ApiClient(operator_transport),
             models=ModelStore(lambda _: ()),
             on_change=lambda _: None,
             clock=clock,
@@ -229,9 +248,19 @@ async def live_bench(kubeconfig: str, namespace: str) -> AsyncIterator[LiveBench
         try:
             async with asyncio.timeout(20):
                 await gateway.caches.wait_synced()
-            yield LiveBench(gateway, client, transport, namespace, clock)
+            yield LiveBench(gateway, ApiClient(transport), transport, namespace, clock)
             assert not task.done()
         finally:
             task.cancel()
             await asyncio.wait({task})
             await transport.send("DELETE", f"/api/v1/namespaces/{namespace}")
+
+
+@asynccontextmanager
+async def transport_of(kubeconfig: str) -> AsyncIterator[Transport]:
+    """HTTP with the rights of a kubeconfig."""
+    connection = from_kubeconfig(kubeconfig)
+    async with request_session(connection) as session, watch_session(connection) as watches:
+        transport = Transport(server=connection.server, session=session, watch_session=watches)
+        yield transport
+        transport.close()

@@ -153,10 +153,12 @@ class ApplyContract:
         await bench.gateway.apply(heron, desired(theirs))
         first = await bench.gateway.apply(observed, desired(service(observed)))
         assert set(first.conflicts) == {SERVICE}
-        uid = first_uid(await seen(bench, "heron"), SERVICE)
-        await bench.gateway.apply(
-            heron, desired(removals=(Removal(key=SERVICE, uid=uid, why="moved"),))
-        )
+        await bench.delete(SERVICE)
+
+        async def heard() -> bool:
+            return not (await seen(bench, "heron")).children
+
+        await bench.until(heard)
         second = await bench.gateway.apply(await seen(bench), desired(service(observed)))
         assert not second.conflicts
         assert not (await seen(bench)).conflicts

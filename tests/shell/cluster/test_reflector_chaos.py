@@ -40,9 +40,13 @@ class Chaos:
 
     def trouble(self) -> None:
         """Let something go wrong."""
+        troubles = self._troubles()
+        troubles[self.chance.choice(sorted(troubles))]()
+
+    def _troubles(self) -> dict[str, Callable[[], None]]:
         expired = {"type": "ERROR", "object": {"code": 410, "reason": "Expired"}}
         unknown = {"type": "ERROR", "object": {"code": 500, "message": "etcd is away"}}
-        troubles: dict[str, Callable[[], None]] = {
+        return {
             "end": self.server.end_watches,
             "unknown": lambda: self.server.end_watches(unknown),
             "expired": lambda: self.server.end_watches(expired),
@@ -53,7 +57,6 @@ class Chaos:
             "bookmark": self.server.bookmark,
             "nothing": lambda: None,
         }
-        troubles[self.chance.choice(sorted(troubles))]()
 
     def _compact(self) -> None:
         self.server.end_watches()

@@ -125,8 +125,11 @@ class Transport:
                 self._on_request("WATCH", response.status, time.monotonic() - started)
                 if response.status != OK:
                     raise error_from_response(response.status, await response.read())
-                async for line in _lines(response):
-                    yield line
+                try:
+                    async for line in _lines(response):
+                        yield line
+                finally:
+                    _abort(response)
         except (ClientError, TimeoutError, OSError) as error:
             raise UnreachableError(path, error) from error
 
@@ -160,6 +163,15 @@ class Transport:
         error = error_from_response(code, answer)
         error.retry_after_seconds = float(retry_after) if retry_after.isdecimal() else 0.0
         raise error
+
+
+def _abort(response: ClientResponse) -> None:
+    """Drop the connection of an answer that was not read to its end.
+
+    An orderly end of TLS would outlive the session, and nobody waits for it.
+    """
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
 async def _lines(response: ClientResponse) -> AsyncIterator[bytes]:
