@@ -21,21 +21,19 @@ LONGEST_ANSWER_TOKENS = 64
 
 
 def answers(model: Path, questions: list[str]) -> list[str]:
-    """Returns the greedy answer to each question."""
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    """Returns the greedy answer to each question, all of them in one batch."""
+    tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
     network = AutoModelForCausalLM.from_pretrained(model, device_map="cpu", dtype=torch.float32)
-    found = []
-    for question in questions:
-        prompt = tokenizer.apply_chat_template(
-            [{"role": "user", "content": question}],
-            add_generation_prompt=True,
-            return_dict=True,
-            return_tensors="pt",
-        )
-        output = network.generate(**prompt, max_new_tokens=LONGEST_ANSWER_TOKENS, do_sample=False)
-        reply = output[0, prompt["input_ids"].shape[1] :]
-        found.append(tokenizer.decode(reply, skip_special_tokens=True))
-    return found
+    prompts = tokenizer.apply_chat_template(
+        [[{"role": "user", "content": question}] for question in questions],
+        add_generation_prompt=True,
+        padding=True,
+        return_dict=True,
+        return_tensors="pt",
+    )
+    output = network.generate(**prompts, max_new_tokens=LONGEST_ANSWER_TOKENS, do_sample=False)
+    replies = output[:, prompts["input_ids"].shape[1] :]
+    return [tokenizer.decode(reply, skip_special_tokens=True) for reply in replies]
 
 
 def known_exchanges(model: Path) -> list[Exchange]:
