@@ -51,11 +51,9 @@ class ApiClient:
             ApiError: the status is not 2xx.
             OSError: the server cannot be reached.
         """
-        headers = {
-            "Authorization": f"Bearer {self._token}",
-            "Accept": "application/json",
-            "Content-Type": content_type,
-        }
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         connection = http.client.HTTPSConnection(
             self._host, self._port, context=self._context, timeout=timeout_seconds
         )
@@ -106,10 +104,10 @@ class ApiClient:
             raise
         return True
 
-    def is_ready(self) -> bool:
-        """Whether the API server says so itself."""
+    def is_ready(self, path: str = "/readyz") -> bool:
+        """Whether the server says so itself."""
         try:
-            return self.text("GET", "/readyz", timeout_seconds=2) == "ok"
+            return self.text("GET", path, timeout_seconds=2) == "ok"
         except (ApiError, OSError, http.client.HTTPException):
             return False
 

@@ -1,6 +1,5 @@
 """One running cluster as tests see it: its API, its processes, its files."""
 
-import http.client
 import json
 import os
 import subprocess
@@ -11,7 +10,6 @@ from typing import Any
 from qmo_cluster import credentials, kwok, kwok_stages
 from qmo_cluster.api_client import ApiClient, ApiError
 from qmo_cluster.commands import run
-from qmo_cluster.errors import fail
 from qmo_cluster.images import load_images
 from qmo_cluster.kwok import GpuModel
 from qmo_cluster.processes import Processes, Running
@@ -112,6 +110,9 @@ class Cluster:
 
     def start(self, name: str) -> None:
         """Start a stopped process as before; for the API server, wait until it is ready."""
+        if name == "kwok":
+            # Else the new one waits until the leases that the old one held on its nodes expire.
+            self.api.delete("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
         self.processes.start(self.processes.restart_spec(name))
         if name == "kube-apiserver":
             self.wait_for_api()
@@ -120,6 +121,24 @@ class Cluster:
         """Stop and start."""
         self.stop(name, kill=kill)
         self.start(name)
+
+    def wake_controllers(self) -> None:
+        """Restart what watches the API: after an outage these processes back off, or have ended."""
+        for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
+            if name in self.processes.names():
+                self.restart(name, kill=True)
+        for name in ("kube-controller-manager", "kube-scheduler"):
+            self._wait_for_health(name)
+
+    def _wait_for_health(self, name: str) -> None:
+        url = f"https://127.0.0.1:{self.settings.ports[name]}"
+        client = ApiClient(url, self.layout.credentials / "ca.crt", "")
+
+        def healthy() -> bool:
+            self.processes.require_running(name)
+            return client.is_ready("/healthz")
+
+        wait_until(f"{name} is healthy", healthy)
 
     def running(self) -> dict[str, Running]:
         """The live processes by name."""
@@ -146,16 +165,7 @@ class Cluster:
 
     def etcd(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         """A call of etcd's JSON gateway, such as `/v3/kv/range`."""
-        port = self.settings.ports["etcd"]
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        try:
-            connection.request("POST", path, body=json.dumps(body))
-            document: dict[str, Any] = json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
-        if "code" in document:
-            fail(f"etcd refuses {path}: {document.get('message')}")
-        return document
+        return etcd_call(self.settings.ports["etcd"], path, body)
 
     def compact_etcd(self) -> int:
         """Drop all history up to now and return the revision: etcd forgets older versions."""
@@ -171,6 +181,7 @@ class Cluster:
         self.stop("kube-apiserver")
         self.compact_etcd()
         self.start("kube-apiserver")
+        self.wake_controllers()
 
     # Audit
 
@@ -204,12 +215,15 @@ class Cluster:
 
     def set_stages(self, *, ready_seconds: float = 1, run_seconds: float = 1) -> None:
         """Set how long fake pods take to become Ready, and pods of Jobs to end."""
-        for stage in kwok_stages.stages(ready_seconds=ready_seconds, run_seconds=run_seconds):
-            self.put_stage(stage)
+        self.put_stages(*kwok_stages.stages(ready_seconds=ready_seconds, run_seconds=run_seconds))
 
-    def put_stage(self, stage: Mapping[str, Any]) -> None:
-        """Create or replace a kwok stage."""
-        self.api.apply(f"{kwok.STAGES_PATH}/{stage['metadata']['name']}", stage)
+    def put_stages(self, *stages: Mapping[str, Any]) -> None:
+        """Create or replace kwok stages; they hold for pods that exist already too."""
+        for stage in stages:
+            self.api.apply(f"{kwok.STAGES_PATH}/{stage['metadata']['name']}", stage)
+        # kwok looks at a pod again only when the pod changes or kwok starts.
+        if self.processes.running("kwok"):
+            self.restart("kwok")
 
     def delete_stage(self, name: str) -> None:
         """Remove a kwok stage, for example `pod-ready` to keep pods loading."""
@@ -225,7 +239,7 @@ class Cluster:
                 document = self.api.get(path)
             except (ApiError, OSError):
                 return None
-            conditions = document.get("status", {}).get("conditions", [])
+            conditions = document.get("status", {}).get("conditions") or []
             found = any(c["type"] == condition and c["status"] == status for c in conditions)
             return document if found else None
 

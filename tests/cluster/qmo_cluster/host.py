@@ -74,6 +74,7 @@ def prepare(settings: Settings) -> None:
     # Without it, a host that has no default route refuses services' addresses untranslated.
     run(["ip", "route", "add", settings.service_cidr, "dev", name, "src", gateway])
     for hierarchy in _cgroup_hierarchies():
+        _offer_controllers(hierarchy)
         (hierarchy / name).mkdir(exist_ok=True)
 
 
@@ -107,6 +108,19 @@ def mounts_below(layout: Layout) -> list[Path]:
     return sorted(found, key=lambda path: len(path.parts), reverse=True)
 
 
+def leftovers(layout: Layout) -> list[str]:
+    """What is still there of a cluster outside its folder, one short text each."""
+    found = [f"mount {point}" for point in mounts_below(layout)]
+    found += [f"process {process.pid}" for process in marked_processes(layout)]
+    found += [f"control group {folder}" for folder in _cgroup_folders(layout)]
+    found += [f"file {path}" for path in _CNI_RESULTS.glob(f"{layout.name}-*")]
+    if bridge_exists(layout):
+        found.append(f"bridge {layout.name}")
+    if layout.run_directory.exists():
+        found.append(f"folder {layout.run_directory}")
+    return found
+
+
 def bridge_exists(layout: Layout) -> bool:
     """Whether the cluster's bridge is there."""
     return (Path("/sys/class/net") / layout.name).exists()
@@ -133,9 +147,19 @@ def _remove_links(layout: Layout) -> None:
 
 def _cgroup_hierarchies() -> list[Path]:
     """The root itself with cgroup v2, else one folder per controller; aliases once."""
+    if not _CGROUP_ROOT.is_dir():
+        return []
     if (_CGROUP_ROOT / "cgroup.controllers").exists():
         return [_CGROUP_ROOT]
     return [path for path in sorted(_CGROUP_ROOT.iterdir()) if not path.is_symlink()]
+
+
+def _offer_controllers(hierarchy: Path) -> None:
+    """With cgroup v2, let child groups have every controller; the kubelet insists on some."""
+    offered = hierarchy / "cgroup.controllers"
+    for controller in offered.read_text().split() if offered.exists() else []:
+        with contextlib.suppress(OSError):
+            (hierarchy / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
 def _cgroup_folders(layout: Layout) -> Iterator[Path]:

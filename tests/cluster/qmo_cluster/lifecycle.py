@@ -4,21 +4,20 @@ import json
 import shutil
 from pathlib import Path
 
-from qmo_cluster import addresses, control_plane, host, kwok, node, ownership
+from qmo_cluster import addresses, control_plane, host, node, ownership
 from qmo_cluster.building import ensure_programs
 from qmo_cluster.cluster import Cluster
-from qmo_cluster.commands import run
 from qmo_cluster.credentials import write_credentials
 from qmo_cluster.errors import fail
-from qmo_cluster.images import ctr, image_names, load_images, write_pause_archive
-from qmo_cluster.processes import ProcessSpec
 from qmo_cluster.programs import Profile
 from qmo_cluster.progress import Progress
-from qmo_cluster.settings import NODE_NAME, Layout, Settings
-from qmo_cluster.waiting import wait_until
+from qmo_cluster.settings import Layout, Settings
+from qmo_cluster.startup import start_control_plane, start_kwok, start_node
 
 # Services of the control plane profile lead nowhere: no proxy serves them.
 _VIRTUAL_SERVICE_CIDR = "10.96.0.0/24"
+# A socket's path has at most 107 characters; the kubelet makes kubelet/pod-resources/kubelet.sock.
+_LONGEST_DIRECTORY = 107 - len("/kubelet/pod-resources/kubelet.sock")
 
 
 def up(
@@ -46,15 +45,17 @@ def up(
         if abandoned is not None:
             progress.say(f"cleaning what a dead cluster in {abandoned.directory} left")
             _clean(abandoned)
+    if layout.settings_file.exists():
+        progress.say("cleaning what an earlier run left")
     _clean(layout)
     _forget(layout, keep_images=True)
     settings = _prepare(profile, layout, audit=audit, programs=programs)
     cluster = Cluster(settings)
-    _start_control_plane(cluster, progress)
+    start_control_plane(cluster, progress)
     if profile is Profile.NODE:
-        _start_node(cluster, progress)
+        start_node(cluster, progress)
     else:
-        _start_kwok(cluster, gpu_nodes, progress)
+        start_kwok(cluster, gpu_nodes, progress)
     _write_environment(cluster)
     progress.say(f"ready: KUBECONFIG={cluster.kubeconfig}")
     return cluster
@@ -66,19 +67,24 @@ def down(
     """Take down whatever is left of a cluster and remove its state; safe to repeat.
 
     Raises:
-        ClusterError: the folder is not a cluster's, or something stays mounted below it.
+        ClusterError: the folder is not a cluster's, or something of it could not be removed.
     """
     progress = progress or Progress()
     layout = Layout.at(directory)
     _check_folder(layout)
     _clean(layout)
     _forget(layout, keep_images=keep_images)
+    left = host.leftovers(layout)
+    if left:
+        fail(f"Something of the cluster is left: {', '.join(left)}.")
     progress.say(f"nothing runs any more of the cluster in {layout.directory}")
 
 
 def _check_folder(layout: Layout) -> None:
     """A folder is used only when it is new, empty or ours: its contents will be deleted."""
     directory = layout.directory
+    if len(str(directory)) > _LONGEST_DIRECTORY:
+        fail(f"{directory} is too long a path: sockets below it could not be named.")
     if not directory.exists() or layout.settings_file.exists():
         return
     left_by_keep_images = {layout.containerd.name}
@@ -161,90 +167,6 @@ def _choose_settings(profile: Profile, layout: Layout, *, audit: bool | None) ->
         ports=addresses.free_ports(names, ["0.0.0.0"]),  # noqa: S104 - a probe, closed at once
         audit=bool(audit),
     )
-
-
-def _start(cluster: Cluster, spec: ProcessSpec) -> None:
-    cluster.processes.start(spec)
-
-
-def _start_control_plane(cluster: Cluster, progress: Progress) -> None:
-    settings = cluster.settings
-    if settings.profile is Profile.NODE:
-        ownership.claim(settings.layout)
-        host.prepare(settings)
-        progress.say(f"bridge {settings.layout.name} has {settings.host}")
-    _start(cluster, control_plane.etcd(settings))
-    _start(cluster, control_plane.kube_apiserver(settings))
-    cluster.wait_for_api()
-    progress.say(f"API server ready at {settings.api_url}")
-    _start(cluster, control_plane.kube_controller_manager(settings))
-    _start(cluster, control_plane.kube_scheduler(settings))
-
-
-def _wait_for_controllers(cluster: Cluster) -> None:
-    def account_exists() -> bool:
-        for name in control_plane.CONTROL_PLANE:
-            cluster.processes.require_running(name)
-        return cluster.api.exists("/api/v1/namespaces/default/serviceaccounts/default")
-
-    wait_until("the default service account exists", account_exists, timeout_seconds=60)
-
-
-def _start_kwok(cluster: Cluster, gpu_nodes: int, progress: Progress) -> None:
-    cluster.api.create(
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", kwok.stage_definition()
-    )
-    cluster.wait_for_condition(
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/stages.kwok.x-k8s.io",
-        "Established",
-    )
-    cluster.set_stages()
-    _start(cluster, kwok.kwok(cluster.settings))
-    _wait_for_controllers(cluster)
-    progress.say("controllers run")
-    if gpu_nodes:
-        cluster.add_gpu_nodes(gpu_nodes)
-        progress.say(f"{gpu_nodes} fake GPU nodes are Ready")
-
-
-def _start_node(cluster: Cluster, progress: Progress) -> None:
-    specs = node.process_specs(cluster.settings)
-    for path, document in node.dns_objects(cluster.settings):
-        cluster.api.create(path, document)
-    _start(cluster, specs["containerd"])
-    _prepare_runtime(cluster)
-    progress.say("containerd ready")
-    for name in node.NODE[1:]:
-        _start(cluster, specs[name])
-
-    def node_ready() -> bool:
-        for name in node.NODE:
-            cluster.processes.require_running(name)
-        return cluster.api.exists(f"/api/v1/nodes/{NODE_NAME}")
-
-    wait_until("the kubelet registers its node", node_ready, timeout_seconds=90)
-    cluster.wait_for_condition(f"/api/v1/nodes/{NODE_NAME}", "Ready", timeout_seconds=120)
-    _wait_for_controllers(cluster)
-    progress.say("node Ready")
-
-
-def _prepare_runtime(cluster: Cluster) -> None:
-    """Wait for containerd, drop containers of an earlier run, import the pause image."""
-    layout = cluster.layout
-
-    def answers() -> bool:
-        cluster.processes.require_running("containerd")
-        return run([*ctr(layout), "version"], check=False).returncode == 0
-
-    wait_until("containerd answers", answers, timeout_seconds=60)
-    old = run([*ctr(layout), "containers", "list", "--quiet"]).stdout.split()
-    if old:
-        run([*ctr(layout), "containers", "delete", *old])
-    if node.PAUSE_IMAGE not in image_names(layout):
-        archive = layout.directory / "pause.tar"
-        write_pause_archive(layout.programs / "pause", archive)
-        load_images(layout, [archive])
-        archive.unlink()
 
 
 def _write_environment(cluster: Cluster) -> None:

@@ -56,6 +56,7 @@ class Machine:
     free_disk_bytes: int
     available_memory_bytes: int
     cpu_flags: frozenset[str]
+    drops_forwarded_packets: bool
     has_program: Callable[[str], bool]
 
 
@@ -68,6 +69,7 @@ def this_machine(profile: Profile) -> Machine:
         free_disk_bytes=_free_disk_bytes(cache_directory()),
         available_memory_bytes=_available_memory_bytes(),
         cpu_flags=_cpu_flags(),
+        drops_forwarded_packets=_drops_forwarded_packets(),
         has_program=lambda name: shutil.which(name, path=_SEARCH_PATH) is not None,
     )
 
@@ -87,6 +89,11 @@ def problems(
         f"{needed.package}, or run this with --install."
         for needed in missing_programs(profile, machine)
     ]
+    if profile is Profile.NODE and machine.drops_forwarded_packets:
+        found.append(
+            "The firewall drops forwarded packets, so pods cannot reach each other: "
+            "set `iptables --policy FORWARD ACCEPT`."
+        )
     found += _sizes(profile, machine, with_vllm=with_vllm)
     if with_vllm and "avx512f" not in machine.cpu_flags:
         found.append("This CPU has no AVX-512F, which vLLM for CPUs needs.")
@@ -129,6 +136,13 @@ def _sizes(profile: Profile, machine: Machine, *, with_vllm: bool) -> list[str]:
         if has < needs * GIB:
             found.append(f"Only {has / GIB:.1f} GiB of {what}; {needs} GiB are needed.")
     return found
+
+
+def _drops_forwarded_packets() -> bool:
+    if os.geteuid() != 0 or shutil.which("iptables", path=_SEARCH_PATH) is None:
+        return False
+    listing = run(["iptables", "--list-rules", "FORWARD"], check=False).stdout
+    return "--policy FORWARD DROP" in listing or "-P FORWARD DROP" in listing
 
 
 def _free_disk_bytes(directory: Path) -> int:
