@@ -115,17 +115,22 @@ def environment() -> Path:
     folder = cache_folder("venvs") / "quantizer"
     python, stamp = folder / "bin/python", folder / "requirements.digest"
     wanted = digest_of(REQUIREMENTS, STUB_LIBRARIES)
-    if stamp.exists() and stamp.read_text() == wanted:
-        return python
-    tell("installing torch, Transformers and GPTQModel")
+    with one_at_a_time("environment"):
+        if not (python.exists() and stamp.exists() and stamp.read_text() == wanted):
+            tell("installing torch, Transformers and GPTQModel")
+            install(folder, python)
+            stamp.write_text(wanted)
+    return python
+
+
+def install(folder: Path, python: Path) -> None:
+    """Makes the environment anew, with stubs in place of NVIDIA's libraries."""
     create = [uv(), "venv", "--clear", "--python", sys.executable, str(folder)]
-    install = [uv(), "pip", "install", "--python", str(python), "--require-hashes", "--no-deps"]
+    packages = [uv(), "pip", "install", "--python", str(python), "--require-hashes", "--no-deps"]
     run_logged("venv", create)
-    run_logged("install", [*install, "--requirement", str(REQUIREMENTS)])
+    run_logged("install", [*packages, "--requirement", str(REQUIREMENTS)])
     site_packages = next(folder.glob("lib/python3.*/site-packages"))
     run_logged("stubs", [sys.executable, str(STUB_LIBRARIES), str(site_packages)])
-    stamp.write_text(wanted)
-    return python
 
 
 def complete(artefact: Artefact, program: str, *arguments: str) -> Artefact:
