@@ -10,6 +10,7 @@ from typing import Any
 from qmo_cluster import credentials, kwok, kwok_stages
 from qmo_cluster.api_client import ApiClient, ApiError
 from qmo_cluster.commands import run
+from qmo_cluster.etcd_client import etcd_call
 from qmo_cluster.images import load_images
 from qmo_cluster.kwok import GpuModel
 from qmo_cluster.processes import Processes, Running

@@ -43,7 +43,7 @@ func api(answer http.ResponseWriter, request *http.Request) {
 		Timeout:   5 * time.Second,
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}},
 	}
-	wanted, err := http.NewRequest("GET", "https://kubernetes.default.svc"+request.URL.Query().Get("path"), nil)
+	wanted, err := http.NewRequest("GET", "https://kubernetes.default.svc"+request.URL.Query().Get("of"), nil)
 	if err != nil {
 		http.Error(answer, err.Error(), http.StatusBadRequest)
 		return
@@ -53,7 +53,7 @@ func api(answer http.ResponseWriter, request *http.Request) {
 }
 
 func write(answer http.ResponseWriter, request *http.Request) {
-	if err := os.WriteFile(request.URL.Query().Get("path"), []byte("written\n"), 0o644); err != nil {
+	if err := os.WriteFile(request.URL.Query().Get("to"), []byte("written\n"), 0o644); err != nil {
 		http.Error(answer, err.Error(), http.StatusInternalServerError)
 	}
 }
