@@ -175,6 +175,23 @@ async def test_without_the_crd_the_process_waits(
         assert await operator.get("/readyz") == (200, "ok: leading\n")
 
 
+async def test_only_the_named_namespaces_are_served(
+    cluster: FakeCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With namespaces given, everything but nodes is listed and watched in these alone."""
+    cluster.add_model("otter")
+    model = cluster.get(MODELS, NAMESPACE, "otter") or {}
+    elsewhere = {"namespace": "farm", "name": "cow", "generation": 1}
+    cluster.put(MODELS, {**model, "metadata": elsewhere})
+    async with running(cluster, caplog, namespaces=("river", NAMESPACE)) as operator:
+        await until(lambda: bool(cluster.status_of("otter")))
+        await until(lambda: sum(watch.collection == MODELS for watch in cluster.watches) == 2)
+        assert operator.said("working on 1 models")
+        wide = {seen.path for seen in cluster.seen if seen.method in ("GET", "WATCH")}
+        assert {path for path in wide if "/namespaces/" not in path} == {"/api/v1/nodes"}
+        assert "status" not in (cluster.get(MODELS, "farm", "cow") or {})
+
+
 async def test_a_standby_watches_nothing_and_is_ready(
     cluster: FakeCluster, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -195,6 +195,7 @@ def environment(kubeconfig: str, **settings: str) -> dict[str, str]:
         "QMO_HTTP_HOST": "127.0.0.1",
         "QMO_HTTP_PORT": "0",
         "QMO_LEADER_ELECTION": "false",
+        "POD_NAMESPACE": "system",
         **settings,
     }
 

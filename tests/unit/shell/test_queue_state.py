@@ -89,18 +89,42 @@ def test_back_off_is_per_key() -> None:
 
 
 def test_the_first_event_of_an_idle_key_is_not_delayed() -> None:
-    """A child's event makes an idle key ready at once; those that follow share one later run."""
+    """A child's event makes an idle key ready at once."""
     state: QueueState[str] = QueueState(quiet_seconds=0.1)
-    assert state.add_soon("a", 0.0)
+    state.add_soon("a", 0.0)
     assert state.take(0.0) == ("a", 0.0)
-    for _ in range(50):
-        assert not state.add_soon("a", 0.02)
     state.done("a", 0.03)
-    assert state.take(0.09) is None
-    assert state.take(0.1) == ("a", 0.0)
-    state.done("a", 0.11)
-    assert state.take(10.0) is None
-    assert state.add_soon("a", 10.0)
+    state.add_soon("a", 0.13)
+    assert state.take(0.13) == ("a", 0.0)
+
+
+def test_events_during_and_shortly_after_a_flight_share_one_run() -> None:
+    """All events of children during a flight, and in the quiet time after it, lead to one run."""
+    state: QueueState[str] = QueueState(quiet_seconds=0.1)
+    state.add("a", 0.0)
+    state.take(0.0)
+    for _ in range(50):
+        state.add_soon("a", 3.0)
+    state.done("a", 5.0)
+    for _ in range(50):
+        state.add_soon("a", 5.05)
+    assert state.take(5.09) is None
+    assert state.take(5.1) == ("a", 0.0)
+    state.done("a", 5.2)
+    assert state.take(100.0) is None
+
+
+def test_a_change_of_the_model_does_not_wait_for_the_quiet_time() -> None:
+    """While events of children wait, a change of the model runs at once, and for them too."""
+    state: QueueState[str] = QueueState(quiet_seconds=0.1)
+    state.add("a", 0.0)
+    state.take(0.0)
+    state.done("a", 1.0)
+    state.add_soon("a", 1.01)
+    state.add("a", 1.02)
+    assert state.take(1.02) == ("a", 0.0)
+    state.done("a", 1.03)
+    assert state.take(100.0) is None
 
 
 def test_a_dropped_key_leaves_nothing_behind() -> None:
@@ -139,6 +163,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.state: QueueState[str] = QueueState(quiet_seconds=0.1)
         self.flights: set[str] = set()
         self.must_run_by: dict[str, float] = {}
+        self.soon: set[str] = set()
 
     def owe(self, key: str, by: float) -> None:
         """Remember that the key must run by then."""
@@ -154,7 +179,10 @@ class QueueMachine(RuleBasedStateMachine):
     def add_soon(self, key: str) -> None:
         """A change of a child."""
         self.state.add_soon(key, self.now)
-        self.owe(key, self.now + 0.1)
+        if key in self.flights:
+            self.soon.add(key)
+        else:
+            self.owe(key, self.now + 0.1)
 
     @rule(key=KEYS, seconds=st.floats(0, 50))
     def add_after(self, key: str, seconds: float) -> None:
@@ -172,6 +200,7 @@ class QueueMachine(RuleBasedStateMachine):
         """The model is gone."""
         self.state.drop(key)
         self.must_run_by.pop(key, None)
+        self.soon.discard(key)
 
     @rule(seconds=st.floats(0, 30))
     def wait(self, seconds: float) -> None:
@@ -202,6 +231,9 @@ class QueueMachine(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.flights)))
         assert self.state.done(key, self.now) >= 0
         self.flights.discard(key)
+        if key in self.soon:
+            self.soon.discard(key)
+            self.owe(key, self.now + 0.1)
 
     @invariant()
     def nothing_is_lost_or_invented(self) -> None:
@@ -216,7 +248,8 @@ class QueueMachine(RuleBasedStateMachine):
         """Everything that was asked for runs in the end, and then the queue is empty."""
         for key in self.flights:
             self.state.done(key, self.now)
-        self.flights.clear()
+            if key in self.soon:
+                self.owe(key, self.now + 0.1)
         while (taken := self.state.take(self.now + 1000.0)) is not None:
             self.must_run_by.pop(taken[0], None)
             self.state.done(taken[0], self.now + 1000.0)

@@ -1,9 +1,9 @@
 """Pure: which keys wait, are ready or in flight; every method is told the time.
 
     add_after --> waiting --(due)--> ready --take--> in flight --done--> gone
-    add ----------------------------> ready            |  add: dirty
+    add ----------------------------> ready            |  add, add_soon: once more after the end
                                         ^              |
-                                        +---- done ----+  a dirty key becomes ready once more
+                                        +--------------+
 
 A key is in flight at most once. Taking a key drops what it waited for: the run that begins sees
 everything that happened before, and its own outcome says when to look again.
@@ -27,7 +27,7 @@ class QueueState(Generic[Key]):
         *,
         first_delay_seconds: float = 0.005,
         longest_delay_seconds: float = 300.0,
-        quiet_seconds: float = 0.08,
+        quiet_seconds: float = 0.1,
     ) -> None:
         self._first_delay = first_delay_seconds
         self._longest_delay = longest_delay_seconds
@@ -39,7 +39,8 @@ class QueueState(Generic[Key]):
         self._heap: list[tuple[float, int, Key]] = []
         self._order = count()
         self._failures: dict[Key, int] = {}
-        self._started: OrderedDict[Key, float] = OrderedDict()
+        self._ended: OrderedDict[Key, float] = OrderedDict()
+        self._soon: set[Key] = set()
         self.adds = 0
         """How often a key became ready, or dirty."""
         self.retries = 0
@@ -58,18 +59,20 @@ class QueueState(Generic[Key]):
         self.adds += 1
         return True
 
-    def add_soon(self, key: Key, now: float) -> bool:
-        """Make the key ready now if it was idle, else when its quiet time has passed.
+    def add_soon(self, key: Key, now: float) -> None:
+        """Make the key ready now if it was idle, else a quiet time after its flight.
 
-        True when it became ready now.
+        So all that our own writes set in motion within that time is looked at once.
         """
-        self._forget_old_starts(now)
-        started = self._started.get(key)
-        if started is None:
-            return self.add(key, now)
-        if key not in self._ready:
-            self.add_after(key, started + self._quiet - now, now)
-        return False
+        if key in self._in_flight:
+            self._soon.add(key)
+            return
+        self._forget_old_ends(now)
+        ended = self._ended.get(key)
+        if ended is None:
+            self.add(key, now)
+        elif key not in self._ready:
+            self.add_after(key, ended + self._quiet - now, now)
 
     def add_after(self, key: Key, seconds: float, now: float) -> None:
         """Make the key ready in some seconds; the earliest of several such wishes holds."""
@@ -105,7 +108,8 @@ class QueueState(Generic[Key]):
         self._due.pop(key, None)
         self._ready.pop(key, None)
         self._dirty.pop(key, None)
-        self._started.pop(key, None)
+        self._ended.pop(key, None)
+        self._soon.discard(key)
 
     def take(self, now: float) -> tuple[Key, float] | None:
         """The key that has been ready for longest and its wait in seconds, now in flight."""
@@ -115,8 +119,6 @@ class QueueState(Generic[Key]):
         key, since = self._ready.popitem(last=False)
         self._due.pop(key, None)
         self._in_flight[key] = now
-        self._started[key] = now
-        self._started.move_to_end(key)
         return key, max(0.0, now - since)
 
     def done(self, key: Key, now: float) -> float:
@@ -125,6 +127,11 @@ class QueueState(Generic[Key]):
         since = self._dirty.pop(key, None)
         if since is not None:
             self._ready[key] = since
+        if key in self._soon:
+            self._soon.discard(key)
+            self.add_after(key, self._quiet, now)
+        self._ended[key] = now
+        self._ended.move_to_end(key)
         return max(0.0, now - started)
 
     def next_due(self) -> float | None:
@@ -145,7 +152,7 @@ class QueueState(Generic[Key]):
 
     @property
     def waiting(self) -> int:
-        """Keys that become ready later."""
+        """Keys that become ready later, at a time that is known."""
         return len(self._due)
 
     @property
@@ -174,9 +181,9 @@ class QueueState(Generic[Key]):
         self._heap = [(due, next(self._order), key) for key, due in self._due.items()]
         heapify(self._heap)
 
-    def _forget_old_starts(self, now: float) -> None:
-        while self._started:
-            key, started = next(iter(self._started.items()))
-            if started + self._quiet > now:
+    def _forget_old_ends(self, now: float) -> None:
+        while self._ended:
+            key, ended = next(iter(self._ended.items()))
+            if ended + self._quiet > now:
                 return
-            del self._started[key]
+            del self._ended[key]
