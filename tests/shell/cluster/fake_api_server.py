@@ -51,6 +51,7 @@ class Fault:
     times: int
     headers: Mapping[str, str] = field(default_factory=dict)
     reason: str = "Fault"
+    message: str = "a fault"
     hang: bool = False
 
 
@@ -173,7 +174,7 @@ class FakeApiServer:
         if fault is not None:
             if fault.hang:
                 await asyncio.Event().wait()
-            return _status(fault.status, fault.reason, "a fault", fault.headers)
+            return _status(fault.status, fault.reason, fault.message, fault.headers)
         match = _PATH.match(request.path)
         if match is None:
             return _status(404, "NotFound", request.path)
@@ -272,7 +273,10 @@ class FakeApiServer:
         if place.sub == "status":
             if stored is None:
                 return _status(404, "NotFound", place.name)
-            if manifest["metadata"].get("uid", "") not in ("", stored.body["metadata"]["uid"]):
+            if manifest.get("metadata", {}).get("uid", "") not in (
+                "",
+                stored.body["metadata"]["uid"],
+            ):
                 return _status(409, "Conflict", "uid")
             stored.body = {**stored.body, "status": manifest["status"]}
             return web.json_response(self._commit(place.collection, "MODIFIED", stored))
@@ -286,20 +290,24 @@ class FakeApiServer:
         stored.owned.apply(_desired(manifest), manager)
         kept = {k: v for k, v in stored.body.items() if k == "status"}
         document = {**kept, **stored.owned.document()}
+        before = stored.body["metadata"]
+        changed = document.get("spec") != stored.body.get("spec")
         document["metadata"] = {
             **document["metadata"],
-            "uid": stored.body["metadata"]["uid"],
+            "uid": before["uid"],
+            "generation": before.get("generation", 0) + (1 if changed else 0),
             "managedFields": [{"manager": manager}],
         }
         stored.body = document
         return web.json_response(self._commit(place.collection, kind, stored))
 
     async def _delete(self, request: web.Request, place: Place) -> web.StreamResponse:
-        options = await request.json()
+        options = await request.json() if request.can_read_body else {}
         stored = self._objects.get((place.collection, place.namespace, place.name))
         if stored is None:
             return _status(404, "NotFound", place.name)
-        if options["preconditions"]["uid"] != stored.body["metadata"]["uid"]:
+        uid = stored.body["metadata"]["uid"]
+        if options.get("preconditions", {}).get("uid", uid) != uid:
             return _status(409, "Conflict", "uid")
         if stored.body["metadata"].get("finalizers"):
             metadata = {**stored.body["metadata"], "deletionTimestamp": "2026-03-01T12:00:00Z"}

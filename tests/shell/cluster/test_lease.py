@@ -25,7 +25,11 @@ class Candidate:
     """An elector with its task."""
 
     def __init__(
-        self, client: ApiClient, identity: str, fresh: Callable[[], bool] = lambda: True
+        self,
+        client: ApiClient,
+        identity: str,
+        fresh: Callable[[], bool] = lambda: True,
+        durations: LeaseDurations = SHORT,
     ) -> None:
         self.elector = LeaseElector(
             client=client,
@@ -34,7 +38,7 @@ class Candidate:
             identity=identity,
             wall_clock=lambda: datetime(2026, 3, 1, 12, tzinfo=UTC),
             heartbeat_is_fresh=fresh,
-            durations=SHORT,
+            durations=durations,
         )
         self.stop = asyncio.Event()
         self.task = asyncio.create_task(self.elector.run(self.stop))
@@ -47,10 +51,13 @@ class Candidate:
 
 @asynccontextmanager
 async def candidate(
-    client: ApiClient, identity: str, fresh: Callable[[], bool] = lambda: True
+    client: ApiClient,
+    identity: str,
+    fresh: Callable[[], bool] = lambda: True,
+    durations: LeaseDurations = SHORT,
 ) -> AsyncIterator[Candidate]:
     """A running candidate."""
-    running = Candidate(client, identity, fresh)
+    running = Candidate(client, identity, fresh, durations)
     yield running
     await running.crash()
 
@@ -151,6 +158,17 @@ async def test_a_long_outage_ends_the_leadership(
         assert 0.3 < time.monotonic() - failed < SHORT.lease
         assert not a.elector.is_leader
         await asyncio.wait_for(a.task, 1)
+
+
+async def test_a_hanging_renewal_is_cut_at_the_deadline(
+    server: FakeApiServer, client: ApiClient
+) -> None:
+    """A renewal may not wait longer for its answer than the leadership lasts."""
+    patient = LeaseDurations(lease=0.8, renew_deadline=0.5, retry=0.05, request=30)
+    async with candidate(client, "a", durations=patient) as a:
+        await until(lambda: a.elector.is_leader)
+        server.fail("PUT", 503, times=1000, hang=True)
+        await until(a.elector.lost.is_set, seconds=1)
 
 
 async def test_a_late_loop_gives_up(client: ApiClient) -> None:

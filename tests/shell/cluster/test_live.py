@@ -9,7 +9,7 @@ import pytest
 
 from e2e.manifests import deployment, desired, job, labels, record, service
 from quantized_model_operator.cluster.api_client import ApiClient
-from quantized_model_operator.cluster.api_errors import ForbiddenError
+from quantized_model_operator.cluster.api_errors import ForbiddenError, UndeclaredFieldError
 from quantized_model_operator.cluster.gateway import ModelEvent
 from quantized_model_operator.cluster.kinds import (
     CLAIM,
@@ -239,6 +239,7 @@ async def test_own_writes_enqueue_nothing(bench: Bench) -> None:
 async def test_capacity_is_told_once_to_those_who_wait(bench: Bench) -> None:
     """A burst of nodes enqueues each model that is not Ready once, and no other."""
     bench.put_model("heron", ready="True")
+    assert (await bench.seen()).nodes == ()
     for number in range(5):
         bench.server.put(NODE.collection(), {"metadata": {"name": f"node-{number}"}})
     await until(lambda: bool(bench.changed))
@@ -301,6 +302,26 @@ async def test_an_object_held_by_a_finalizer_stays_visible(bench: Bench) -> None
     await until(lambda: len(bench.gateway.caches.jobs) == 0)
 
 
+async def test_a_restart_writes_nothing(
+    server: FakeApiServer, client: ApiClient, bench: Bench
+) -> None:
+    """A new process finds everything as it should be and writes neither objects nor status."""
+    observed = await bench.seen()
+    wanted = desired(record("zoo"), job(observed), deployment(observed), service(observed))
+    said = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}
+    await bench.gateway.apply(observed, wanted)
+    assert await bench.gateway.write_status(observed, said)
+    again = Bench(server, client)
+    again.gateway.models.put(server.get(MODEL.collection(), "zoo", "otter") or {})
+    task = asyncio.create_task(again.gateway.run(asyncio.Event()))
+    await again.gateway.caches.wait_synced()
+    restarted = await again.seen()
+    assert (await again.gateway.apply(restarted, wanted)).writes == 0
+    assert not await again.gateway.write_status(restarted, said)
+    task.cancel()
+    await asyncio.wait({task})
+
+
 async def test_a_refusal_is_raised(bench: Bench) -> None:
     """An apply that is forbidden is an error of the reconcile, not a conflict."""
     observed = await bench.seen()
@@ -325,6 +346,30 @@ async def test_status_of_409_is_left_to_the_next_reconcile(bench: Bench) -> None
     """A status that meets a model of another uid is not written and no error."""
     bench.server.fail("PATCH", 409, reason="Conflict")
     assert not await bench.gateway.write_status(await bench.seen(), {"replicas": 1})
+
+
+async def test_an_older_crd_takes_what_it_knows(bench: Bench) -> None:
+    """Fields that the CRD does not know are left out one by one, and never sent again."""
+    message = "failed to create typed patch object (zoo/otter): {}: field not declared in schema"
+    for path in (".status.plan.kernel", ".status.failure"):
+        bench.server.fail("PATCH", 500, reason="", message=message.format(path))
+    plan = {"kernel": "Machete", "dtype": "float16"}
+    said = {"observedGeneration": 1, "failure": {"reason": "OutOfMemory"}, "plan": plan}
+    assert await bench.gateway.write_status(await bench.seen(), said)
+    assert bench.server.count("PATCH") == 3, "such a refusal is not worth a second attempt"
+    written = (await bench.seen()).model["status"]
+    assert written == {"observedGeneration": 1, "plan": {"dtype": "float16"}}
+    assert not await bench.gateway.write_status(await bench.seen(), said)
+    assert bench.server.count("PATCH") == 3
+
+
+async def test_an_undeclared_field_of_another_form_is_raised(bench: Bench) -> None:
+    """A refusal that leaving out does not mend is an error, not an endless loop."""
+    message = ".status.failure: field not declared in schema"
+    bench.server.fail("PATCH", 500, reason="", message=message, times=100)
+    with pytest.raises(UndeclaredFieldError):
+        await bench.gateway.write_status(await bench.seen(), {"observedGeneration": 1})
+    assert bench.server.count("PATCH") == 2
 
 
 async def test_a_model_that_is_being_deleted_is_none(bench: Bench) -> None:

@@ -117,9 +117,12 @@ def test_a_deleted_pod_and_a_pod_without_status() -> None:
     assert (pod.owner_uid, pod.job_name, pod.containers) == ("", "", ())
 
 
-def test_running_before_its_startup_probe_is_not_started() -> None:
-    """A running container counts as started only after its startup probe has passed."""
-    status = {"name": "engine", "state": {"running": {}}, "started": False}
+@pytest.mark.parametrize(
+    ("state", "started"), [({"running": {}}, False), ({"terminated": {"exitCode": 0}}, True)]
+)
+def test_not_started(state: dict[str, Any], *, started: bool) -> None:
+    """A container is started only while it runs and after its startup probe has passed."""
+    status = {"name": "engine", "state": state, "started": started}
     body = {
         "metadata": {"name": "a"},
         "spec": {"containers": [{"name": "engine"}]},

@@ -14,6 +14,7 @@ from quantized_model_operator.cluster.transport import ATTEMPTS, JSON, Transport
 
 PAGE_SIZE = 500
 APPLY = "application/apply-patch+yaml"
+MERGE_PATCH = "application/merge-patch+json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 WATCH_SECONDS = (300, 600)
@@ -106,6 +107,20 @@ class ApiClient:
             {"fieldManager": manager, "force": "true" if force else "false"},
             body=compact(manifest),
             content_type=APPLY,
+        )
+
+    async def merge(
+        self, resource: Resource, manifest: Mapping[str, Any], *, manager: str
+    ) -> bytes:
+        """The object after a merge patch, in which a list replaces the list as a whole."""
+        metadata = manifest["metadata"]
+        path = resource.path(metadata.get("namespace", ""), metadata["name"])
+        return await self._transport.send(
+            "PATCH",
+            path,
+            {"fieldManager": manager},
+            body=compact(manifest),
+            content_type=MERGE_PATCH,
         )
 
     async def create(

@@ -1,7 +1,8 @@
 """I/O: makes the desired objects exist, in their order, writing only what differs.
 
     held by the cache?   controller      what happens
-    yes                  this model      compared; applied with force if it differs
+    yes                  this model      compared; applied with force if it differs, and if that
+                                         is invalid merged, so that our lists replace what is there
     yes                  none            compared; applied without force (adopted, or a conflict)
     yes                  another         a conflict, nothing is sent
     no                   -               applied without force
@@ -17,6 +18,7 @@ from quantized_model_operator.cluster.api_client import ApiClient
 from quantized_model_operator.cluster.api_errors import (
     AlreadyExistsError,
     ConflictError,
+    InvalidError,
     NotFoundError,
 )
 from quantized_model_operator.cluster.caches import ClusterCaches
@@ -90,12 +92,16 @@ class Applier:
             if difference is None:
                 return body
             logger.info("%s: %s %s differs at %s", observed.key, *key, difference)
-        answer = await self._client.apply(
-            APPLIED[key.kind],
-            marked,
-            manager=MANAGER,
-            force=entry is not None and entry.owner_uid == owner_uid,
-        )
+        is_ours = entry is not None and entry.owner_uid == owner_uid
+        resource = APPLIED[key.kind]
+        try:
+            answer = await self._client.apply(resource, marked, manager=MANAGER, force=is_ours)
+        except InvalidError:
+            if not is_ours:
+                raise
+            # Items that others put into our lists stay through an apply, and may contradict ours:
+            # two ports of one name.
+            answer = await self._client.merge(resource, marked, manager=MANAGER)
         return self._written(key, answer, outcome)
 
     async def _ensure_job(
