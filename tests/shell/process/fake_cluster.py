@@ -162,9 +162,9 @@ class FakeCluster(FakeApiServer):
         """Requests of one method for one collection or object."""
         return [seen for seen in self.seen if seen.method == method and seen.path == path]
 
-    def fail_watches(self, collection: str) -> None:
+    def fail_watches(self, collection: str, code: int = 500) -> None:
         """End the watches of one collection by an error inside the stream."""
-        error = {"kind": "Status", "code": 500, "reason": "InternalError", "message": "a fault"}
+        error = {"kind": "Status", "code": code, "reason": "Fault", "message": "a fault"}
         for watch in [watch for watch in self.watches if watch.collection == collection]:
             watch.queue.put_nowait({"type": "ERROR", "object": error})
             watch.queue.put_nowait(None)

@@ -103,8 +103,9 @@ async def test_an_error_in_the_stream_restarts_only_the_stream(
         assert await operator.end() == 0
 
 
+@pytest.mark.parametrize("code", [410, 500])
 async def test_a_model_that_went_during_a_gap_is_forgotten(
-    cluster: FakeCluster, caplog: pytest.LogCaptureFixture
+    cluster: FakeCluster, caplog: pytest.LogCaptureFixture, code: int
 ) -> None:
     """A model that was deleted while nobody watched loses its series, and is not served again."""
     cluster.add_model("otter")
@@ -118,12 +119,27 @@ async def test_a_model_that_went_during_a_gap_is_forgotten(
             watch.silent = watch.collection == MODELS
         cluster.remove(MODELS, NAMESPACE, "otter")
         cluster.forget_history()
-        cluster.fail_watches(MODELS)
+        cluster.fail_watches(MODELS, code)
         async with asyncio.timeout(10.0):
             while await operator.metric(series) is not None:
                 await asyncio.wait([operator.task], timeout=0.1)
         cached = await operator.metric('quantizedmodel_cached_objects{kind="QuantizedModel"}')
         assert cached == 0.0
+
+
+async def test_refused_credentials_are_renewed(
+    cluster: FakeCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After a 401 kopf logs in anew, and its stream goes on without being started again."""
+    async with running(cluster, caplog) as operator:
+        await until(lambda: any(watch.collection == MODELS for watch in cluster.watches))
+        cluster.fail("WATCH", 401)
+        cluster.faults[-1].matches = lambda seen: seen.method == "WATCH" and seen.path == MODELS
+        cluster.fail_watches(MODELS, 410)
+        await until(lambda: cluster.faults[-1].times == 0)
+        cluster.add_model("otter")
+        await until(lambda: bool(cluster.status_of("otter")), 10.0)
+        assert await operator.metric("quantizedmodel_model_stream_restarts_total") == 0.0
 
 
 async def test_a_deleted_model_loses_its_series(

@@ -186,6 +186,21 @@ def test_a_taken_port_is_told_in_one_line(tmp_path: Path) -> None:
     assert ended.stderr.lower() == expected.lower()
 
 
+def test_importing_kopf_loads_no_client_and_blocks_none() -> None:
+    """Kopf is imported without the Kubernetes client, which can be imported afterwards."""
+    program = (
+        "import sys\n"
+        "from quantized_model_operator.shell.kopf_settings import kopf\n"
+        "loaded = [m for m in ('kubernetes', 'kubernetes_asyncio', 'pykube') if m in sys.modules]\n"
+        "import kubernetes\n"
+        "print(loaded, kubernetes.__name__, 'kopf' in sys.modules)\n"
+    )
+    ended = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == "[] kubernetes True\n"
+
+
 def environment(kubeconfig: str, **settings: str) -> dict[str, str]:
     """Nothing of the test's own environment."""
     return {

@@ -1,8 +1,6 @@
 """kopf's settings: each one that keeps it from writing, scanning, giving up or killing."""
 
 import itertools
-import subprocess
-import sys
 
 import pytest
 
@@ -49,18 +47,3 @@ def test_backoffs_never_end_and_begin_anew() -> None:
     # kopf counts the attempts of anything that has a length, and then ends.
     with pytest.raises(TypeError):
         len(backoffs)  # type: ignore[arg-type]
-
-
-def test_importing_kopf_loads_no_client_and_blocks_none() -> None:
-    """Kopf is imported without the Kubernetes client, which can be imported afterwards."""
-    program = (
-        "import sys\n"
-        "from quantized_model_operator.shell.kopf_settings import kopf\n"
-        "loaded = [m for m in ('kubernetes', 'kubernetes_asyncio', 'pykube') if m in sys.modules]\n"
-        "import kubernetes\n"
-        "print(loaded, kubernetes.__name__, 'kopf' in sys.modules)\n"
-    )
-    ended = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert ended.stdout == "[] kubernetes True\n"

@@ -136,16 +136,37 @@ class Session:
 
     async def request(self, **options: object) -> Answer:
         """Answer."""
-        assert options == {"method": "get", "url": "/x"}
+        assert options.keys() == {"method", "url"}
         return Answer(self._status)
 
 
-@pytest.mark.parametrize(("status", "heard"), [(200, 1), (302, 1), (401, 0), (410, 0), (503, 0)])
-async def test_only_good_answers_count_as_heard(status: int, heard: int) -> None:
-    """An error of the server is no sign of life of the watch; everything else is passed on."""
-    signs: list[None] = []
-    session = HeardSession(Session(status), lambda: signs.append(None))
-    answer = await session.request(method="get", url="/x")
+MODELS = "https://api/apis/serving.quantizedmodel.dev/v1alpha1/quantizedmodels"
+IN_ZOO = "https://api/apis/serving.quantizedmodel.dev/v1alpha1/namespaces/zoo/quantizedmodels"
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "signs"),
+    [
+        (f"{MODELS}?limit=100", 200, ["heard", "listed"]),
+        (f"{IN_ZOO}?limit=100", 200, ["heard", "listed"]),
+        (MODELS, 200, ["heard", "listed"]),
+        (f"{MODELS}?limit=100&continue=abc", 200, ["heard"]),
+        (f"{MODELS}?watch=true&resourceVersion=5", 200, ["heard"]),
+        (f"{MODELS}?watch=true&resourceVersion=5", 410, []),
+        (f"{MODELS}?limit=100", 503, []),
+        (f"{MODELS}?limit=100", 401, []),
+        ("https://api/apis", 200, ["heard"]),
+    ],
+)
+async def test_answers_and_lists_are_told(url: str, status: int, signs: list[str]) -> None:
+    """A good answer is a sign of life, the first page of a list is told, errors are neither."""
+    told: list[str] = []
+    session = HeardSession(
+        Session(status),
+        on_heard=lambda: told.append("heard"),
+        on_listed=lambda: told.append("listed"),
+    )
+    answer = await session.request(method="get", url=url)
     assert answer.status == status
-    assert len(signs) == heard
+    assert told == signs
     assert session.closed is False

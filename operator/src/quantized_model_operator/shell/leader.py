@@ -86,7 +86,7 @@ class Leader:
             self._models, on_change=self.queue.add, on_heard=self._heard
         )
         self._heard_at = time.monotonic()
-        self._stream_failed = asyncio.Event()
+        self._listed_again = asyncio.Event()
 
     async def run(self, stop: asyncio.Event, drain_seconds: Callable[[], float]) -> bool:
         """Lead until ``stop``, then drain; false when a reconcile had to be cancelled.
@@ -132,12 +132,14 @@ class Leader:
             identity=self._around.settings.identity,
             namespaces=self._around.settings.namespaces,
             on_started=self._around.reinstall_signals,
-            on_failed=self._fail_stream,
+            on_failed=self._around.metrics.stream_restarted,
             clock=time.monotonic,
         )
 
     def _log_in(self) -> kopf.AiohttpSession:
-        session: Any = HeardSession(kopf_session(self._around.connection), self._heard)
+        session: Any = HeardSession(
+            kopf_session(self._around.connection), on_heard=self._heard, on_listed=self._listed
+        )
         return kopf.AiohttpSession(server=self._around.connection.server, aiohttp_session=session)
 
     async def _start_working(self, stop: asyncio.Event) -> None:
@@ -167,10 +169,10 @@ class Leader:
             await pause(RETRY_SECONDS, stop)
 
     async def _resync(self, stop: asyncio.Event) -> None:
-        """Find what the stream did not tell: now and then, and soon after each end of it."""
+        """Find what the stream did not tell: now and then, and soon after it began anew."""
         while not stop.is_set():
-            if await pause(self._around.settings.resync_seconds, self._stream_failed):
-                self._stream_failed.clear()
+            if await pause(self._around.settings.resync_seconds, self._listed_again):
+                self._listed_again.clear()
                 await pause(RETRY_SECONDS, stop)
             if self._models.synced.is_set() and not stop.is_set():
                 await self._compare_models()
@@ -215,9 +217,9 @@ class Leader:
     def _heard(self) -> None:
         self._heard_at = time.monotonic()
 
-    def _fail_stream(self) -> None:
-        self._around.metrics.stream_restarted()
-        self._stream_failed.set()
+    def _listed(self) -> None:
+        if self._models.synced.is_set():
+            self._listed_again.set()
 
 
 def record_names(body: Mapping[str, Any]) -> frozenset[str]:

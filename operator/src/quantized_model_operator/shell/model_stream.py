@@ -1,8 +1,7 @@
 """I/O: kopf in a loop: an error in its stream starts kopf again, not the process.
 
 kopf's own way out of an error inside a watch is to end the operator. Caches, workers and the
-Lease live outside of it and go on; each end is followed by a resync, because kopf does not tell
-of models that were deleted in between.
+Lease live outside of it and go on.
 """
 
 import asyncio

@@ -9,6 +9,8 @@ import pytest
 from quantized_model_operator.shell.health import Health, Role, Signs
 from quantized_model_operator.shell.health_server import HealthServer, ListenError
 
+pytestmark = pytest.mark.shell
+
 
 @dataclass
 class Served:
