@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from qmo_cluster.building import ensure_programs
 from qmo_cluster.cluster import Cluster
 from qmo_cluster.errors import ClusterError
+from qmo_cluster.images import image_names
 from qmo_cluster.lifecycle import down, up
 from qmo_cluster.preflight import install_missing_packages, problems
 from qmo_cluster.programs import Profile
@@ -29,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     take_down.add_argument("--keep-images", action="store_true",
                            help="leave the imported images for the next `up`")  # fmt: skip
     build = commands.add_parser("build", help="build the programs only; prints their paths")
-    load = commands.add_parser("load-image", help="import image archives into the node")
+    load = commands.add_parser("load-image", help="import image archives; prints the node's images")
     load.add_argument("--name", help="the image's name, for archives that carry none")
     load.add_argument("archives", nargs="+", metavar="ARCHIVE")
     preflight = commands.add_parser("preflight", help="say what this machine lacks")
@@ -55,9 +56,10 @@ def _run(options: argparse.Namespace) -> int:
             for path in ensure_programs(Profile(options.profile), Progress()):
                 print(path)
         case "load-image":
-            for line in Cluster.open(options.dir).load_image(*options.archives,
-                                                             index_name=options.name):  # fmt: skip
-                print(line)
+            cluster = Cluster.open(options.dir)
+            cluster.load_image(*options.archives, index_name=options.name)
+            for name in image_names(cluster.layout):
+                print(name)
         case _:
             return _preflight(options)
     return 0

@@ -247,6 +247,6 @@ class Cluster:
         what = f"{path} has {condition}={status}"
         return wait_until(what, observed, timeout_seconds=timeout_seconds)
 
-    def load_image(self, *archives: str | Path, index_name: str | None = None) -> list[str]:
+    def load_image(self, *archives: str | Path, index_name: str | None = None) -> None:
         """Import image archives into the node."""
-        return load_images(self.layout, archives, index_name=index_name)
+        load_images(self.layout, archives, index_name=index_name)

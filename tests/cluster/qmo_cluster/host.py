@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,7 +124,7 @@ def leftovers(layout: Layout) -> list[str]:
 
 def bridge_exists(layout: Layout) -> bool:
     """Whether the cluster's bridge is there."""
-    return (Path("/sys/class/net") / layout.name).exists()
+    return any(name == layout.name for _, name in socket.if_nameindex())
 
 
 def _unmount(layout: Layout) -> None:

@@ -16,8 +16,8 @@ _IMPORT_TIMEOUT_SECONDS = 1800
 
 def load_images(
     layout: Layout, archives: Sequence[str | Path], *, index_name: str | None = None
-) -> list[str]:
-    """Import OCI or docker archives into the node's containerd; returns what it says of each.
+) -> None:
+    """Import OCI or docker archives into the node's containerd.
 
     Args:
         layout: the cluster.
@@ -25,21 +25,20 @@ def load_images(
         index_name: the image's name, for archives that carry none.
 
     Raises:
-        ClusterError: containerd refuses one.
+        ClusterError: a file is missing, or containerd refuses it.
     """
     naming = ["--index-name", index_name] if index_name else []
-    return [
+    for archive in archives:
         run(
             [*ctr(layout), "images", "import", *naming, Path(archive).resolve()],
             timeout_seconds=_IMPORT_TIMEOUT_SECONDS,
-        ).stdout.strip()
-        for archive in archives
-    ]
+        )
 
 
 def image_names(layout: Layout) -> list[str]:
-    """The names of all images of the node."""
-    return run([*ctr(layout), "images", "list", "--quiet"]).stdout.split()
+    """The names of all images of the node; those without a name are left out."""
+    words = run([*ctr(layout), "images", "list", "--quiet"]).stdout.split()
+    return [word for word in words if not word.startswith("sha256:")]
 
 
 def ctr(layout: Layout) -> list[str]:

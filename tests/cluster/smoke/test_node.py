@@ -3,7 +3,6 @@
 import http.server
 import os
 import shutil
-import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from qmo_cluster.commands import run
 from qmo_cluster.errors import ClusterError
 from qmo_cluster.images import image_names, write_archive
 from qmo_cluster.lifecycle import down, up
-from qmo_cluster.processes import marked_processes
+from qmo_cluster.processes import end_processes, marked_processes
 from qmo_cluster.programs import Profile
 from qmo_cluster.settings import NODE_NAME, Layout
 from smoke.workloads import DEPLOYMENTS, ECHO_IMAGE, PODS, SERVICES, get, serve_echo
@@ -179,8 +178,11 @@ def test_a_claim_is_a_folder_of_the_host(cluster: Cluster, tmp_path: Path) -> No
 @pytest.mark.usefixtures("cluster")
 def test_one_node_cluster_fits_a_machine(directory: Path, tmp_path: Path) -> None:
     """A second node cluster is refused by name of the first, which keeps running."""
-    with pytest.raises(ClusterError, match=str(directory)):
-        up(Profile.NODE, tmp_path / "other")
+    try:
+        with pytest.raises(ClusterError, match=str(directory)):
+            up(Profile.NODE, tmp_path / "other")
+    finally:
+        down(tmp_path / "other")
 
     assert not (tmp_path / "other").exists()
     assert Cluster.open(directory).api.is_ready()
@@ -190,8 +192,7 @@ def test_a_killed_cluster_is_cleaned_and_comes_up_again(cluster: Cluster, direct
     """With all processes killed, `up` in the same folder cleans, keeps images and works."""
     layout = cluster.layout
     serve_echo(cluster, "before")
-    for process in marked_processes(layout):
-        process.end(signal.SIGKILL)
+    end_processes(marked_processes(layout), patience_seconds=0)
     assert host.mounts_below(layout)
     assert host.bridge_exists(layout)
 
@@ -208,8 +209,7 @@ def test_a_dead_cluster_elsewhere_is_cleaned(
     cluster: Cluster, directory: Path, echo_archive: Path, tmp_path: Path
 ) -> None:
     """What a dead cluster of another folder left, even a deleted one, does not hinder a new one."""
-    for process in marked_processes(cluster.layout):
-        process.end(signal.SIGKILL)
+    end_processes(marked_processes(cluster.layout), patience_seconds=0)
     moved = tmp_path / "moved"
     try:
         up(Profile.NODE, moved)

@@ -31,7 +31,9 @@ func fetch(answer http.ResponseWriter, request *http.Request) {
 		http.Error(answer, err.Error(), http.StatusBadRequest)
 		return
 	}
-	relay(answer, &http.Client{Timeout: 5 * time.Second}, wanted)
+	// A new connection each time, so that a Service chooses a pod each time.
+	once := http.Transport{DisableKeepAlives: true}
+	relay(answer, &http.Client{Timeout: 5 * time.Second, Transport: &once}, wanted)
 }
 
 func api(answer http.ResponseWriter, request *http.Request) {
