@@ -48,6 +48,11 @@ class _Request:
     seconds: float
 
 
+def always() -> bool:
+    """Writes are never forbidden."""
+    return True
+
+
 class Transport:
     """HTTP with one API server; the sessions belong to the caller."""
 
@@ -59,12 +64,15 @@ class Transport:
         watch_session: ClientSession,
         writes_per_second: float = 400.0,
         on_request: RequestObserver = ignore_request,
+        may_write: Callable[[], bool] = always,
     ) -> None:
+        """``may_write`` is asked before each attempt of a write, which fails when it may not."""
         self._server = server
         self._session = session
         self._watch_session = watch_session
         self._writes = TokenBucket(writes_per_second, WRITE_BURST)
         self._on_request = on_request
+        self._may_write = may_write
         self._closing = asyncio.Event()
 
     def close(self) -> None:
@@ -137,6 +145,8 @@ class Transport:
         wait = self._writes.reserve()
         if wait > 0.0 and await pause(wait, self._closing):
             raise UnreachableError(self._server, "the client is closing")
+        if not self._may_write():
+            raise UnreachableError(self._server, "this process does not lead any more")
 
     async def _once(self, request: _Request) -> bytes:
         started = time.monotonic()

@@ -26,7 +26,7 @@ from quantized_model_operator.cluster.connection import (
     watch_session,
 )
 from quantized_model_operator.cluster.lease import LeaseElector
-from quantized_model_operator.cluster.transport import Transport
+from quantized_model_operator.cluster.transport import Transport, always
 from quantized_model_operator.metrics import OperatorMetrics, Readings
 from quantized_model_operator.settings import Settings
 from quantized_model_operator.shell.health import HEARTBEAT_SECONDS, Health, Role, Signs
@@ -63,15 +63,20 @@ async def run(settings: Settings, connection: Connection, stop: asyncio.Event) -
         logger.info("%s serves health and metrics on port %d", settings.identity, port)
         requests = await stack.enter_async_context(request_session(connection))
         watches = await stack.enter_async_context(watch_session(connection))
-        transport = Transport(
-            server=connection.server,
-            session=requests,
-            watch_session=watches,
-            writes_per_second=settings.api_requests_per_second,
-            on_request=process.on_request,
-        )
-        stack.callback(transport.close)
-        return await process.run(ApiClient(transport))
+
+        def client(may_write: Callable[[], bool]) -> ApiClient:
+            transport = Transport(
+                server=connection.server,
+                session=requests,
+                watch_session=watches,
+                writes_per_second=settings.api_requests_per_second,
+                on_request=process.on_request,
+                may_write=may_write,
+            )
+            stack.callback(transport.close)
+            return ApiClient(transport)
+
+        return await process.run(client(process.may_write), client(always))
 
 
 class Process:
@@ -100,11 +105,15 @@ class Process:
         """Count a request to the API server."""
         self._metrics.requested(self._host, method, code, seconds)
 
-    async def run(self, client: ApiClient) -> int:
-        """Stand by, lead, stop; the exit code."""
+    def may_write(self) -> bool:
+        """Whether the Lease was renewed lately: not after this process was frozen for long."""
+        return self._elector is None or self._elector.is_leader
+
+    async def run(self, client: ApiClient, lease_client: ApiClient) -> int:
+        """Stand by, lead, stop; the exit code. ``lease_client`` writes the Lease only."""
         end_of_lease = asyncio.Event()
         if self._settings.leader_election:
-            self._elector = self._build_elector(client)
+            self._elector = self._build_elector(lease_client)
             self._health.role = Role.STANDBY
         lease = asyncio.create_task(self._keep_lease(end_of_lease), name="lease")
         main = asyncio.create_task(self._lead(client), name="leader")

@@ -1,0 +1,199 @@
+"""What the operator writes, counted exactly by the audit log of a real API server."""
+
+from typing import Any
+
+import pytest
+
+from e2e.support import documents
+from e2e.support.documents import claim_spec, cpu_spec
+from e2e.support.world import Body, World
+
+pytestmark = pytest.mark.e2e
+
+STATUS = "patch quantizedmodels/status"
+DEPLOYMENT = "patch deployments"
+SERVICE = "patch services"
+TERMINATION_MESSAGE = "cluster.qmo.test/termination-message"
+
+
+def arguments(body: Body) -> list[str]:
+    """Of the vLLM container of a Deployment."""
+    return list(body["spec"]["template"]["spec"]["containers"][0]["args"])
+
+
+def served(world: World, **more: Any) -> None:  # noqa: ANN401 - of any field of a spec
+    """An operator, and a model called otter that is Ready."""
+    world.claim("weights")
+    world.operator()
+    world.model("otter", claim_spec("weights", **more))
+    world.until_ready("otter")
+
+
+def test_a_known_checkpoint_takes_four_writes(world: World) -> None:
+    """Deployment, Service, a first status and the status at Ready: nothing else, and no read."""
+    world.claim("weights")
+    world.operator()
+    mark = world.mark()
+
+    world.model("otter", claim_spec("weights"))
+    world.until_ready("otter")
+
+    assert world.writes(mark) == {DEPLOYMENT: 1, SERVICE: 1, STATUS: 2}
+    asked = world.audit.requests(world.account.user, mark)
+    assert {request.verb for request in asked} <= {"patch", "watch"}
+
+
+def test_fetched_weights_take_one_status_more(world: World) -> None:
+    """A model of the hub tells as well when the init container has fetched its weights."""
+    world.know()
+    world.operator()
+    mark = world.mark()
+
+    world.model("otter", cpu_spec())
+    world.until_ready("otter")
+
+    assert world.writes(mark) == {DEPLOYMENT: 1, SERVICE: 1, STATUS: 3}
+
+
+def test_an_unknown_checkpoint_is_inspected_once(world: World) -> None:
+    """Job created, record kept, Job deleted and one status: that is all an inspection adds."""
+    world.cluster.delete_stage("pod-complete")
+    world.operator()
+    mark = world.mark()
+
+    world.model("otter", cpu_spec())
+    world.until_reason("otter", "Inspecting", "Inspected")
+    end_inspection(world, documents.report_text(documents.facts()))
+    world.until_ready("otter")
+
+    assert world.writes(mark) == {
+        "create jobs": 1,
+        "patch configmaps": 1,
+        "delete jobs": 1,
+        DEPLOYMENT: 1,
+        SERVICE: 1,
+        STATUS: 4,
+    }
+    world.cluster.set_stages(ready_seconds=0.3, run_seconds=0.3)
+
+
+def end_inspection(world: World, message: str) -> None:
+    """Let the pod of the inspection end with these last words, as a kubelet tells it."""
+    from e2e.support import watching  # noqa: PLC0415
+
+    selector = "app.kubernetes.io/component=inspect"
+
+    def has_started(pods: watching.Objects) -> bool:
+        return any(pod["status"].get("phase") == "Running" for pod in pods.values())
+
+    pods = watching.until(world.cluster, world.path("pods"), has_started, selector=selector)
+    (pod,) = pods.values()
+    ended = {"exitCode": 0, "reason": "Completed", "message": message}
+    container = {
+        **pod["status"]["containerStatuses"][0],
+        "state": {"terminated": ended},
+        "ready": False,
+    }
+    status = {"phase": "Succeeded", "containerStatuses": [container]}
+    world.merge("pods", f"{pod['metadata']['name']}/status", {"status": status})
+
+
+def test_a_neighbour_uses_the_record(world: World) -> None:
+    """A second model of a checkpoint that was inspected once needs no inspection."""
+    world.know()
+    world.operator()
+    world.model("otter", cpu_spec())
+    world.until_ready("otter")
+    mark = world.mark()
+
+    world.model("heron", cpu_spec())
+    world.until_ready("heron")
+
+    assert world.writes(mark) == {DEPLOYMENT: 1, SERVICE: 1, STATUS: 3}
+
+
+def test_an_argument_changes_one_object(world: World) -> None:
+    """A changed argument is one write of the Deployment and none of the Service."""
+    served(world)
+    mark = world.mark()
+
+    change = {"spec": {"engine": {"args": ["--enable-auto-tool-choice"]}}}
+    world.merge("quantizedmodels", "otter", change)
+    world.until_ready("otter")
+
+    assert "--enable-auto-tool-choice" in arguments(world.the("deployments", "otter"))
+    written = world.writes(mark)
+    assert written.pop(STATUS) <= 5
+    assert written == {DEPLOYMENT: 1}
+
+
+def test_scaling_is_one_write_of_the_deployment(world: World) -> None:
+    """Replicas set by kubectl scale reach the Deployment and nothing else."""
+    served(world)
+    mark = world.mark()
+
+    world.cluster.kubectl(
+        "scale", "quantizedmodels", "otter", "--replicas=3", "--namespace", world.namespace
+    )
+    scaled = world.until_ready("otter")
+
+    assert scaled["status"]["readyReplicas"] == scaled["status"]["replicas"] == 3
+    written = world.writes(mark)
+    assert written.pop(STATUS) <= 5
+    assert written == {DEPLOYMENT: 1}
+
+
+def test_a_service_port_is_one_write_of_the_service(world: World) -> None:
+    """Another port reaches the Service and the address in the status, and restarts nothing."""
+    served(world)
+    mark = world.mark()
+
+    world.merge("quantizedmodels", "otter", {"spec": {"service": {"port": 8080}}})
+    changed = world.until(
+        "quantizedmodels", "otter", lambda body: ":8080" in body["status"].get("url", "")
+    )
+
+    assert documents.is_ready(changed)
+    assert world.writes(mark) == {SERVICE: 1, STATUS: 1}
+
+
+def test_labels_and_annotations_of_a_model_cost_nothing(world: World) -> None:
+    """What others note on a model is no reason to write."""
+    served(world)
+    mark = world.mark()
+
+    for number in range(20):
+        noted = {"labels": {"team": f"river-{number}"}, "annotations": {"note": str(number)}}
+        world.merge("quantizedmodels", "otter", {"metadata": noted})
+
+    assert world.writes(mark) == {}
+
+
+@pytest.mark.timeout(120)
+def test_nothing_is_written_at_rest(world: World) -> None:
+    """Thirty seconds of resyncs, three of each model, write nothing."""
+    world.claim("weights")
+    operator = world.operator(resync_seconds="10")
+    for name in ("otter", "heron", "newt"):
+        world.model(name, claim_spec("weights"))
+    world.until_all_ready(3)
+    mark = world.mark()
+    success = 'controller_runtime_reconcile_total{controller="quantizedmodel",result="success"}'
+    before = operator.metric(success) or 0.0
+
+    world.settle(30.0)
+
+    assert world.audit.writes(world.account.user, mark) == {}
+    assert (operator.metric(success) or 0.0) >= before + 6
+
+
+def test_a_deleted_model_costs_nothing(world: World) -> None:
+    """Deleting a model is the garbage collector's work: the operator writes nothing."""
+    served(world)
+    mark = world.mark()
+
+    world.delete("quantizedmodels", "otter")
+    for plural in ("quantizedmodels", "deployments", "services"):
+        world.until_gone(plural, "otter")
+
+    assert world.writes(mark) == {}
