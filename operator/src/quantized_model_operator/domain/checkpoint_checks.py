@@ -167,18 +167,14 @@ def declared_shapes(seen: Subject) -> Iterator[CheckpointProblem]:
 
 
 def config_shapes(seen: Subject) -> Iterator[CheckpointProblem]:
-    """Linears have the in- and out-features that the numbers in config.json make."""
+    """Linears and embedding have the sizes that the numbers in config.json make."""
     if seen.config.model_type not in _SIMPLE_FAMILIES:
         return
-    expected = _expected_sizes(seen.config)
     grouped: dict[str, list[str]] = {}
-    for name, module in quantized_modules(seen.modules):
-        wanted = expected.get(".".join(name.split(".")[-2:]))
-        derived = derive(module) if wanted and is_complete(module) else None
-        if derived and wanted and (derived.inputs, derived.outputs) != wanted:
+    for name, actual, wanted in _sizes(seen):
+        if actual != wanted:
             text = (
-                f"is {derived.inputs} x {derived.outputs}, but config.json makes it "
-                f"{wanted[0]} x {wanted[1]}"
+                f"is {actual[0]} x {actual[1]}, but config.json makes it {wanted[0]} x {wanted[1]}"
             )
             grouped.setdefault(text, []).append(name)
     for text, names in grouped.items():
@@ -205,8 +201,8 @@ def fused_linears(seen: Subject) -> Iterator[CheckpointProblem]:
     if different:
         yield CheckpointProblem(
             reason="ShapesDisagree",
-            message=f"{first_and_count(different)} are not quantised alike, but vLLM loads them "
-            "as one; requantise with the same bits and group size for all of them",
+            message=f"{first_and_count(different)} is not quantised alike, but vLLM loads it "
+            "as one; requantise with the same bits and group size for its parts",
         )
 
 
@@ -261,6 +257,21 @@ def _kind(module: Module) -> tuple[int, int] | None:
         return None
     derived = derive(module) if is_complete(module) else None
     return (derived.bits, derived.group_size) if derived else (0, 0)
+
+
+def _sizes(seen: Subject) -> Iterator[tuple[str, tuple[int, ...], tuple[int, int]]]:
+    """Name, actual and expected size of everything whose size follows from the config."""
+    name = _beside(seen.stack, "embed_tokens")
+    embedding = seen.modules.get(name, {}).get("weight")
+    if embedding is not None:
+        expected = (seen.config.vocabulary, seen.config.hidden_size)
+        yield f"{name}.weight", (*embedding.shape, 0, 0)[:2], expected
+    linears = _expected_sizes(seen.config)
+    for name, module in quantized_modules(seen.modules):
+        wanted = linears.get(".".join(name.split(".")[-2:]))
+        derived = derive(module) if wanted and is_complete(module) else None
+        if derived and wanted:
+            yield name, (derived.inputs, derived.outputs), wanted
 
 
 def _expected_sizes(config: ModelConfig) -> Mapping[str, tuple[int, int]]:

@@ -33,7 +33,7 @@ def readable_bytes(count: int) -> str:
 
 
 def first_and_count(names: Iterable[str]) -> str:
-    """The first name, and how many more there are: ``a`` or ``a and 3 more``."""
+    """The first name, and how many more there are: ``a`` or ``a (and 3 more)``."""
     ordered = sorted(names)
     first = readable_name(ordered[0])
-    return first if len(ordered) == 1 else f"{first} and {len(ordered) - 1} more"
+    return first if len(ordered) == 1 else f"{first} (and {len(ordered) - 1} more)"
