@@ -17,6 +17,8 @@ _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_URL = re.compile(r"https?://[^/\s]+(/[^\s]*)?")
+_IMAGE_PATTERN = re.compile(r"[^\s{}]*(\{version\}[^\s{}]*)*")
 _ENGINE_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 
 
@@ -104,17 +106,20 @@ class Environment:
 def settings_from(variables: Mapping[str, str]) -> Settings:
     """All settings; ``SettingError`` for the first variable with a wrong value."""
     read = Environment(variables)
-    image = read.text("QMO_OPERATOR_IMAGE", "")
+    return _with_process(read, _with_rendering(read, Settings(operator_image=_own_image(read))))
+
+
+def _own_image(read: Environment) -> str:
+    name = "QMO_OPERATOR_IMAGE"
+    image = read.text(name, "")
     if not image:
-        raise SettingError(
-            "QMO_OPERATOR_IMAGE",
-            "not set",
-            "the operator's own image: checkpoints are inspected and fetched by programs in it",
-        )
-    plain = Settings(operator_image=image)
-    pod_namespace = read.matching(
-        "POD_NAMESPACE", plain.pod_namespace, _DNS_LABEL, "the name of a namespace"
-    )
+        programs = "checkpoints are inspected and fetched by programs in it"
+        raise SettingError(name, "not set", f"the operator's own image: {programs}")
+    return image
+
+
+def _with_rendering(read: Environment, plain: Settings) -> Settings:
+    """What the rendered objects depend on."""
     return replace(
         plain,
         operator_image_pull_policy=read.choice(
@@ -128,7 +133,7 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
         hub_endpoint=read.matching(
             "QMO_HUB_ENDPOINT",
             plain.hub_endpoint,
-            re.compile(r"https?://[^/\s]+(/[^\s]*)?"),
+            _URL,
             "a URL that begins with http:// or https://",
         ).rstrip("/"),
         hub_ca_config_map=read.matching(
@@ -140,10 +145,19 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
         allow_custom_images=read.boolean(
             "QMO_ALLOW_CUSTOM_IMAGES", default=plain.allow_custom_images
         ),
+    )
+
+
+def _with_process(read: Environment, plain: Settings) -> Settings:
+    """What the process itself depends on."""
+    return replace(
+        plain,
         namespaces=read.names(
             "QMO_NAMESPACES", _DNS_LABEL, "names of namespaces separated by commas"
         ),
-        pod_namespace=pod_namespace,
+        pod_namespace=read.matching(
+            "POD_NAMESPACE", plain.pod_namespace, _DNS_LABEL, "the name of a namespace"
+        ),
         identity=read.text("POD_NAME", ""),
         leader_election=read.boolean("QMO_LEADER_ELECTION", default=plain.leader_election),
         lease_name=read.matching(
@@ -172,7 +186,7 @@ def _engine(read: Environment, device: str, default: EngineSettings) -> EngineSe
         image=read.matching(
             f"QMO_{device}_ENGINE_IMAGE",
             default.image,
-            re.compile(r"[^\s{}]*(\{version\}[^\s{}]*)*"),
+            _IMAGE_PATTERN,
             "an image, with {version} in the place of the engine version and no other braces",
         ),
         default_version=read.matching(
