@@ -167,12 +167,13 @@ def _compare(
         text = f"there was no time to compare the weights with {source}: their digests are unknown"
         return Verification("Unverified", digests, warnings=(text,))
     wrong = sorted(name for name in names if found[name] != manifest.files[name].sha256)
-    problems = (
-        CheckpointProblem(
+    problems: tuple[CheckpointProblem, ...] = ()
+    if wrong:
+        problem = CheckpointProblem(
             reason="DigestMismatch",
             message=f"{first_and_count(wrong)} does not have the sha256 that {source} states: the "
             "data is damaged or was exchanged; copy the file again, or renew the list",
-        ),
-    )
+        )
+        problems = (problem,)
     digests = {**digests, **{name: f"sha256:{value}" for name, value in found.items()}}
-    return Verification("Manifest", digests, problems=problems if wrong else ())
+    return Verification("Manifest", digests, problems=problems)
