@@ -102,7 +102,7 @@ image: ## Build the operator's image with docker, podman or buildah
 
 .PHONY: run
 run: $(READY) ## Run the operator here, against the current kubeconfig
-	@$(PY) -m quantized_model_operator run
+	@QMO_OPERATOR_IMAGE=$${QMO_OPERATOR_IMAGE:-$(IMAGE)} $(PY) -m quantized_model_operator run
 
 .PHONY: demo
 demo: $(READY) ## Start a cluster and serve a really quantised model with a really running vLLM

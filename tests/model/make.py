@@ -91,9 +91,11 @@ def one_at_a_time(name: str) -> Iterator[None]:
 def run_logged(name: str, command: list[str]) -> None:
     """Runs a program with its output in a log, and shows the end of that if it fails."""
     log = cache_folder("models") / f"{name}.log"
-    with log.open("w") as output:
+    # GPTQModel leaves a folder of logs where it is started.
+    with log.open("w") as output, tempfile.TemporaryDirectory() as scratch:
         result = subprocess.run(  # noqa: S603
             command,
+            cwd=scratch,
             stdout=output,
             stderr=output,
             env=os.environ | SETTINGS,
