@@ -172,3 +172,54 @@ def test_cards_of_one_product_count_as_the_smallest() -> None:
     plan = gpu_planned(QWEN2_7B_INT4, nodes)
     assert plan.nodes_that_fit == 2
     assert plan.gpu_memory_bytes < 24 * GIB
+
+
+def test_unlabelled_nodes_are_counted() -> None:
+    """Of several nodes without labels one is named and the others counted; one stands alone."""
+    one = gpu_refused(QWEN2_7B_INT4, [changed_labels(L4)]).message
+    two = gpu_refused(QWEN2_7B_INT4, [changed_labels(L4), changed_labels(T4)]).message
+    assert "node l4 offers it" in one
+    assert "node l4 and 1 more offers it" in two
+    assert "none of the" not in one
+
+
+def test_an_empty_cluster_is_called_empty() -> None:
+    """Only when nothing offers the resource does the refusal count the nodes."""
+    empty = gpu_refused(QWEN2_7B_INT4, [cpu_node("plain")]).message
+    other = gpu_refused(QWEN2_7B_INT4, [L4], products=("Otter-9000",)).message
+    assert "none of the 1 nodes in sight" in empty
+    assert "none of the" not in other
+    assert "shared GPUs" not in other
+
+
+def test_sharing_is_explained_only_where_it_decides() -> None:
+    """With products named, shared GPUs are not the reason, and are not explained."""
+    shared = gpu_node("l4", "NVIDIA-L4-SHARED", 4)
+    named = gpu_refused(QWEN2_7B_INT4, [shared], products=("Otter-9000",)).message
+    assert "NVIDIA-L4-SHARED" in named
+    assert "gpuMemoryUtilization" not in named
+
+
+def test_products_are_suggested_for_their_own_resource_only() -> None:
+    """A resource of another vendor gets no suggestion of NVIDIA products."""
+    problem = gpu_refused(QWEN2_7B_INT4, [], resource_name="otter.example/gpu")
+    assert problem.reason == "NoAcceleratorInSight"
+    assert "Would fit" not in problem.message
+
+
+def test_refusals_of_other_fields_suggest_no_products() -> None:
+    """A refusal that another field mends names no products."""
+    problem = gpu_refused(QWEN2_7B_INT4, [H100], kv_cache_dtype="fp8")
+    assert problem.field == "spec.engine.kvCacheDtype"
+    assert "Would fit" not in problem.message
+
+
+def test_as_many_gpus_as_a_node_has_leave_no_pool_to_grow() -> None:
+    """Asking for what the node has is planned onto that node, and no larger node is imagined."""
+    plan = gpu_planned(QWEN2_7B_INT4, [L4], gpus_per_replica=4, products=("NVIDIA-L4",))
+    assert plan.nodes_that_fit == 1
+    pair = gpu_node("pair", "NVIDIA-L4", 2)
+    alternatives = gpu_planned(
+        QWEN2_7B_INT4, [pair], gpus_per_replica=2, products=("NVIDIA-L4",)
+    ).alternatives
+    assert [text[0] for text in alternatives] == ["1"]

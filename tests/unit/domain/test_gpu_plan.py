@@ -231,3 +231,19 @@ def test_a_checkpoint_that_no_gpu_takes_is_refused() -> None:
     """Groups that no number of GPUs keeps whole are the checkpoint's fault, not the cluster's."""
     problem = gpu_refused(changed(QWEN2_7B_INT4, intermediate_size=18945), [L4])
     assert (problem.reason, problem.field) == ("UnsupportedGroupSize", "spec.model.uri")
+
+
+@pytest.mark.parametrize("length", [0, 32769])
+def test_a_length_beyond_the_model_is_refused(length: int) -> None:
+    """A length the model was not made for is refused on the largest GPU too."""
+    problem = gpu_refused(QWEN2_7B_INT4, [H100], max_model_length=length)
+    assert (problem.reason, problem.field) == ("ModelLengthTooLong", "spec.engine.maxModelLen")
+
+
+def test_no_room_at_all_is_a_matter_of_memory_not_of_length() -> None:
+    """When no KV cache is left, a requested length is refused for the memory, not for itself."""
+    problem = gpu_refused(QWEN2_72B_INT4, [T4], max_model_length=1)
+    assert (problem.reason, problem.field) == (
+        "InsufficientGpuMemory",
+        "spec.hardware.products",
+    )

@@ -164,3 +164,9 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     """Any text is either a plan or refused as none."""
     with pytest.raises(InvalidPlanError):
         plan_from_json(text)
+
+
+def test_a_plan_that_cannot_be_recorded_is_refused() -> None:
+    """A single name too long for the record is an error, not a cut name."""
+    with pytest.raises(InvalidPlanError, match="does not fit"):
+        plan_to_json(replace(PLAN, products=("x" * 5000,)))
