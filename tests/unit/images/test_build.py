@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 BUILDAH = (
     f"#!{sys.executable} -IS"
-    + """
+    """
 import os, sys, uuid
 from pathlib import Path
 
