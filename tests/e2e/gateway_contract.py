@@ -7,6 +7,7 @@ from e2e.benches import Bench
 from e2e.manifests import SPEC, deployment, desired, job, labels, record, service
 from quantized_model_operator.domain.child_objects import Removal
 from quantized_model_operator.domain.cluster_state import ModelKey, ObjectKey, Observed
+from quantized_model_operator.domain.well_known import MANAGED_BY, MANAGED_BY_LABEL
 
 DEPLOYMENT = ObjectKey("Deployment", "otter")
 SERVICE = ObjectKey("Service", "otter")
@@ -98,6 +99,26 @@ class ApplyContract:
         await bench.until(heard)
         assert (await bench.gateway.apply(await seen(bench), wanted)).writes == 1
         assert engine_of(await bench.get(DEPLOYMENT))["image"] == "mirror.example/engine:9"
+
+    async def test_a_child_whose_label_was_changed_is_repaired(self, bench: Bench) -> None:
+        """A child that somebody hides from the operator's selector is found and repaired."""
+        observed = await new_model(bench)
+        wanted = desired(service(observed))
+        await bench.gateway.apply(observed, wanted)
+        stolen = service(observed)
+        stolen["metadata"]["labels"] = {MANAGED_BY_LABEL: "thief"}
+        await bench.apply_as("thief", stolen)
+
+        async def heard() -> bool:
+            child = (await seen(bench)).children.get(SERVICE)
+            return child is None or child["metadata"]["labels"][MANAGED_BY_LABEL] == "thief"
+
+        await bench.until(heard)
+        applied = await bench.gateway.apply(await seen(bench), wanted)
+        assert (applied.writes, dict(applied.conflicts)) == (1, {})
+        live = await bench.get(SERVICE)
+        assert live is not None
+        assert live["metadata"]["labels"][MANAGED_BY_LABEL] == MANAGED_BY
 
     async def test_a_foreign_addition_is_left_alone(self, bench: Bench) -> None:
         """A label that somebody adds to a child stays and causes no write."""

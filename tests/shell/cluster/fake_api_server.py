@@ -7,7 +7,7 @@ preconditions are real; kinds, schemas and permissions are not looked at.
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,8 @@ class Stored:
 
     body: Body
     owned: OwnedDocument = field(default_factory=OwnedDocument)
+    committed: Body = field(default_factory=dict)
+    """As watches were last told of it."""
 
 
 class FakeApiServer:
@@ -174,7 +176,7 @@ class FakeApiServer:
         if fault is not None:
             if fault.hang:
                 await asyncio.Event().wait()
-            return _status(fault.status, fault.reason, fault.message, fault.headers)
+            return _status(fault.status, fault.reason, fault.message, headers=fault.headers)
         match = _PATH.match(request.path)
         if match is None:
             return _status(404, "NotFound", request.path)
@@ -216,7 +218,12 @@ class FakeApiServer:
             if version < self.oldest_version:
                 return _status(410, "Expired", "the continue token is too old")
         selector = request.query.get("labelSelector", "")
-        items = list(self._matching(place, selector))
+        _, _, name = request.query.get("fieldSelector", "").partition("metadata.name=")
+        items = [
+            item
+            for item in self._matching(place, selector)
+            if name in ("", item["metadata"]["name"])
+        ]
         page = items[offset : offset + limit] if limit else items
         metadata: Body = {"resourceVersion": str(version)}
         if limit and offset + limit < len(items):
@@ -286,7 +293,8 @@ class FakeApiServer:
         manager = request.query["fieldManager"]
         conflicts = stored.owned.conflicts(manifest, manager)
         if conflicts and request.query.get("force") != "true":
-            return _status(409, "Conflict", "; ".join(conflicts))
+            causes = [{"reason": "FieldManagerConflict", "message": text} for text in conflicts]
+            return _status(409, "Conflict", "; ".join(conflicts), causes=causes)
         stored.owned.apply(_desired(manifest), manager)
         kept = {k: v for k, v in stored.body.items() if k == "status"}
         document = {**kept, **stored.owned.document()}
@@ -320,7 +328,8 @@ class FakeApiServer:
         self._version += 1
         metadata = {**stored.body["metadata"], "resourceVersion": str(self._version)}
         stored.body = {**stored.body, "metadata": metadata}
-        event = {"type": kind, "object": stored.body}
+        event = {"type": kind, "object": stored.body, "before": stored.committed}
+        stored.committed = stored.body
         self._history.append((self._version, collection, event))
         for watch in self.watches:
             if watch.collection == collection:
@@ -328,10 +337,15 @@ class FakeApiServer:
         return stored.body
 
     def _offer(self, watch: Watch, event: Body) -> None:
-        body = event["object"]
+        body, before = event["object"], event["before"]
         in_scope = not watch.namespace or body["metadata"].get("namespace") == watch.namespace
-        if in_scope and not watch.silent and _selects(watch.selector, body):
-            watch.queue.put_nowait(event)
+        if not in_scope or watch.silent:
+            return
+        if _selects(watch.selector, body):
+            watch.queue.put_nowait({"type": event["type"], "object": body})
+        elif before and _selects(watch.selector, before):
+            # For this watch an object that is not selected any more is gone.
+            watch.queue.put_nowait({"type": "DELETED", "object": body})
 
 
 def _desired(body: Body) -> Body:
@@ -350,7 +364,14 @@ def _selects(selector: str, body: Body) -> bool:
 
 
 def _status(
-    code: int, reason: str, message: str, headers: Mapping[str, str] | None = None
+    code: int,
+    reason: str,
+    message: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    causes: Sequence[Body] = (),
 ) -> web.Response:
-    body = {"kind": "Status", "code": code, "reason": reason, "message": message}
+    body: Body = {"kind": "Status", "code": code, "reason": reason, "message": message}
+    if causes:
+        body["details"] = {"causes": list(causes)}
     return web.json_response(body, status=code, headers=headers)

@@ -9,7 +9,11 @@ import pytest
 
 from e2e.manifests import deployment, desired, job, labels, record, service
 from quantized_model_operator.cluster.api_client import ApiClient
-from quantized_model_operator.cluster.api_errors import ForbiddenError, UndeclaredFieldError
+from quantized_model_operator.cluster.api_errors import (
+    ConflictError,
+    ForbiddenError,
+    UndeclaredFieldError,
+)
 from quantized_model_operator.cluster.gateway import ModelEvent
 from quantized_model_operator.cluster.kinds import (
     CLAIM,
@@ -26,6 +30,7 @@ from quantized_model_operator.cluster.live import LiveGateway
 from quantized_model_operator.cluster.model_store import ModelStore
 from quantized_model_operator.domain.child_objects import Removal
 from quantized_model_operator.domain.cluster_state import LogKey, ModelKey, ObjectKey, Observed
+from quantized_model_operator.domain.well_known import MANAGED_BY_LABEL
 from shell.cluster.clients import until
 from shell.cluster.fake_api_server import FakeApiServer
 
@@ -342,10 +347,25 @@ async def test_an_event_that_cannot_be_sent_is_not_an_error(bench: Bench) -> Non
     assert sent["involvedObject"]["uid"] == (await bench.seen()).uid
 
 
-async def test_status_of_409_is_left_to_the_next_reconcile(bench: Bench) -> None:
-    """A status that meets a model of another uid is not written and no error."""
-    bench.server.fail("PATCH", 409, reason="Conflict")
-    assert not await bench.gateway.write_status(await bench.seen(), {"replicas": 1})
+async def test_a_busy_object_is_no_conflict_of_names(bench: Bench) -> None:
+    """A 409 because the object just changed is an error to retry, not somebody else's name."""
+    observed = await bench.seen()
+    bench.server.fail("PATCH", 409, reason="Conflict", message="has been modified", times=2)
+    with pytest.raises(ConflictError):
+        await bench.gateway.apply(observed, desired(service(observed)))
+    with pytest.raises(ConflictError):
+        await bench.gateway.write_status(observed, {"replicas": 1})
+
+
+async def test_an_own_child_without_labels_is_taken_back(bench: Bench) -> None:
+    """A child whose labels somebody took over is found by its owner and repaired by force."""
+    observed = await bench.seen()
+    stolen = service(observed)
+    stolen["metadata"]["labels"] = {MANAGED_BY_LABEL: "thief"}
+    bench.server.put(SERVICE.collection(), stolen)
+    applied = await bench.gateway.apply(observed, desired(service(observed)))
+    assert (applied.writes, dict(applied.conflicts)) == (1, {})
+    assert set((await bench.seen()).children) == {ObjectKey("Service", "otter")}
 
 
 async def test_an_older_crd_takes_what_it_knows(bench: Bench) -> None:

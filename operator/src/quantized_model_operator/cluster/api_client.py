@@ -85,6 +85,13 @@ class ApiClient:
         path = resource.path(namespace, name)
         return await self._transport.send("GET", path, attempts=attempts, seconds=seconds)
 
+    async def find(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
+        """One object by a list, for kinds on which the operator may ``list`` but not ``get``."""
+        query = {"fieldSelector": f"metadata.name={name}"}
+        page = loads(await self._transport.send("GET", resource.collection(namespace), query))
+        items: list[dict[str, Any]] = page.get("items") or []
+        return items[0] if items else None
+
     async def apply(
         self,
         resource: Resource,

@@ -38,7 +38,11 @@ class NotFoundError(ApiError):
 
 
 class ConflictError(ApiError):
-    """Somebody else owns a field, or a precondition does not hold (409)."""
+    """A precondition does not hold, or the object changed meanwhile (409)."""
+
+
+class OwnedByOtherError(ConflictError):
+    """An apply without force met fields of another manager (409)."""
 
 
 class AlreadyExistsError(ConflictError):
@@ -94,6 +98,9 @@ def error_from_status(code: int, status: Mapping[str, Any]) -> ApiError:
     code = int(status.get("code") or code)
     reason = str(status.get("reason") or "Unknown")
     message = str(status.get("message") or "the server gave no message")
+    causes = (status.get("details") or {}).get("causes") or ()
+    if any(cause.get("reason") == "FieldManagerConflict" for cause in causes):
+        return OwnedByOtherError(code, reason, message)
     if reason == "AlreadyExists":
         return AlreadyExistsError(code, reason, message)
     if reason == "Expired":

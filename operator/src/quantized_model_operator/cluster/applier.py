@@ -5,7 +5,8 @@
                                          is invalid merged, so that our lists replace what is there
     yes                  none            compared; applied without force (adopted, or a conflict)
     yes                  another         a conflict, nothing is sent
-    no                   -               applied without force
+    no                   -               applied without force; with force if what is there
+                                         belongs to this model and only has lost its labels
 A Job is created by POST instead and never patched. Records have no controller and are shared.
 """
 
@@ -20,6 +21,7 @@ from quantized_model_operator.cluster.api_errors import (
     ConflictError,
     InvalidError,
     NotFoundError,
+    OwnedByOtherError,
 )
 from quantized_model_operator.cluster.caches import ClusterCaches
 from quantized_model_operator.cluster.compare import first_difference, with_applied_hash
@@ -38,7 +40,7 @@ from quantized_model_operator.domain.cluster_state import ObjectKey, Observed
 logger = logging.getLogger(__name__)
 
 
-class NameTakenError(ConflictError):
+class NameTakenError(OwnedByOtherError):
     """The cache holds an object of this name that belongs to somebody else."""
 
     def __init__(self, key: ObjectKey, owner_uid: str) -> None:
@@ -62,13 +64,13 @@ class Applier:
         self._caches = caches
 
     async def apply(self, observed: Observed, desired: DesiredObjects) -> AppliedObjects:
-        """Apply, then remove; any error but a conflict ends it where it is."""
+        """Apply, then remove; any error but a name owned by others ends it where it is."""
         outcome = _Outcome()
         for manifest in desired.manifests():
             key = key_of(manifest)
             try:
                 outcome.objects[key] = await self._ensure(observed, key, manifest, outcome)
-            except ConflictError as error:
+            except OwnedByOtherError as error:
                 outcome.conflicts[key] = error.message
         for removal in desired.removals:
             await self._remove(observed.key.namespace, removal, outcome)
@@ -93,16 +95,30 @@ class Applier:
                 return body
             logger.info("%s: %s %s differs at %s", observed.key, *key, difference)
         is_ours = entry is not None and entry.owner_uid == owner_uid
+        if is_ours:
+            answer = await self._apply_own(key, marked)
+        else:
+            answer = await self._take_name(observed, key, marked)
+        return self._written(key, answer, outcome)
+
+    async def _apply_own(self, key: ObjectKey, manifest: Manifest) -> bytes:
         resource = APPLIED[key.kind]
         try:
-            answer = await self._client.apply(resource, marked, manager=MANAGER, force=is_ours)
+            return await self._client.apply(resource, manifest, manager=MANAGER, force=True)
         except InvalidError:
-            if not is_ours:
-                raise
             # Items that others put into our lists stay through an apply, and may contradict ours:
             # two ports of one name.
-            answer = await self._client.merge(resource, marked, manager=MANAGER)
-        return self._written(key, answer, outcome)
+            return await self._client.merge(resource, manifest, manager=MANAGER)
+
+    async def _take_name(self, observed: Observed, key: ObjectKey, manifest: Manifest) -> bytes:
+        resource = APPLIED[key.kind]
+        try:
+            return await self._client.apply(resource, manifest, manager=MANAGER, force=False)
+        except OwnedByOtherError:
+            found = await self._client.find(resource, observed.key.namespace, key.name)
+            if found is None or entry_from_body(found).owner_uid != observed.uid:
+                raise
+            return await self._apply_own(key, manifest)
 
     async def _ensure_job(
         self, observed: Observed, manifest: Manifest, entry: Entry | None, outcome: _Outcome

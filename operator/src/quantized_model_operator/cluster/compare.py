@@ -90,7 +90,7 @@ def quantity(text: Json) -> Decimal | None:
 
 def merge_key(item: Json, field: str) -> tuple[Json, ...] | None:
     """What identifies an item of the list ``field``; ``None`` in a list that goes by position."""
-    if not isinstance(item, Mapping):
+    if not isinstance(item, (dict, Mapping)):
         return None
     if field == "ports":
         return _port_key(item)
@@ -101,18 +101,19 @@ def merge_key(item: Json, field: str) -> tuple[Json, ...] | None:
 
 
 def _difference(rendered: Json, live: Json, path: str, field: str) -> str | None:
+    if isinstance(rendered, (str, int, float)):
+        # Most values; asking an abstract class about each would double the cost of all.
+        return None if _is_same(rendered, live, field) else path
     if _is_empty(rendered):
         missing = field in PRESENCE and live is None
         return path if missing and rendered is not None else None
-    if isinstance(rendered, Mapping):
+    if isinstance(rendered, (dict, Mapping)):
         return _map_difference(rendered, live, path, field)
-    if isinstance(rendered, Sequence) and not isinstance(rendered, str):
-        return _list_difference(rendered, live, path, field)
-    return None if _is_same(rendered, live, field) else path
+    return _list_difference(rendered, live, path, field)
 
 
 def _map_difference(rendered: Mapping[str, Any], live: Json, path: str, field: str) -> str | None:
-    if not isinstance(live, Mapping):
+    if not isinstance(live, (dict, Mapping)):
         return path
     if field in ATOMIC_MAPS and set(live) - set(rendered):
         return path
@@ -161,4 +162,4 @@ def _is_same(rendered: Json, live: Json, field: str) -> bool:
 
 
 def _is_empty(value: Json) -> bool:
-    return value is None or (isinstance(value, (Mapping, list, tuple)) and not value)
+    return not value and (value is None or isinstance(value, (dict, list, tuple, Mapping)))

@@ -34,7 +34,7 @@ class Gateway(Protocol):
         Writes only what differs from the cache. The first apply of a Deployment or Service that
         the cache does not hold is made without force: a conflict means that somebody else owns
         the name, which is reported in ``conflicts`` and written nowhere. A Job is created once
-        and never patched.
+        and never patched. ``NotYetError`` when the model turns out to be gone.
         """
 
     async def write_status(self, observed: Observed, status: Mapping[str, Any]) -> bool:

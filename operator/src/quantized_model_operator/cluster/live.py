@@ -6,23 +6,33 @@ from datetime import datetime
 from typing import Any
 
 from quantized_model_operator.cluster.api_client import ApiClient
+from quantized_model_operator.cluster.api_errors import NotFoundError
 from quantized_model_operator.cluster.applier import Applier
 from quantized_model_operator.cluster.caches import ClusterCaches
+from quantized_model_operator.cluster.encoding import loads
 from quantized_model_operator.cluster.event_recorder import EventRecorder
 from quantized_model_operator.cluster.gateway import Gateway, ModelEvent
-from quantized_model_operator.cluster.kinds import CHILDREN
+from quantized_model_operator.cluster.kinds import CHILDREN, MODEL
 from quantized_model_operator.cluster.log_tails import LogTails
 from quantized_model_operator.cluster.model_store import ModelStore
 from quantized_model_operator.cluster.object_cache import Entry
 from quantized_model_operator.cluster.parsing import claim_from, claim_names, pod_from
 from quantized_model_operator.cluster.status_writer import StatusWriter
-from quantized_model_operator.domain.child_objects import AppliedObjects, DesiredObjects
+from quantized_model_operator.domain.child_objects import (
+    AppliedObjects,
+    DesiredObjects,
+    key_of,
+)
 from quantized_model_operator.domain.cluster_state import (
     ModelKey,
     ObjectKey,
     Observed,
     ObservedClaim,
 )
+from quantized_model_operator.domain.outcome import NotYetError
+
+GONE_RETRY_SECONDS = 1.0
+"""Until a successor of the same name, if there is one, has been heard."""
 
 
 class LiveGateway(Gateway):
@@ -42,6 +52,7 @@ class LiveGateway(Gateway):
         self.caches = ClusterCaches(
             client=client, namespaces=namespaces, models=models, on_change=on_change
         )
+        self._client = client
         self._applier = Applier(client, self.caches)
         self._statuses = StatusWriter(client, models, clock)
         self._events = EventRecorder(client=client, identity=identity, clock=clock)
@@ -76,6 +87,8 @@ class LiveGateway(Gateway):
 
     async def apply(self, observed: Observed, desired: DesiredObjects) -> AppliedObjects:
         """See ``Gateway.apply``."""
+        if self._lacks_what_was_served(observed, desired):
+            await self._confirm_model(observed)
         applied = await self._applier.apply(observed, desired)
         if applied.conflicts:
             self._conflicts[observed.key] = (observed.uid, applied.conflicts)
@@ -90,6 +103,29 @@ class LiveGateway(Gateway):
     async def emit_event(self, observed: Observed, event: ModelEvent) -> None:
         """See ``Gateway.emit_event``."""
         await self._events.emit(observed, event)
+
+    def _lacks_what_was_served(self, observed: Observed, desired: DesiredObjects) -> bool:
+        """A child is to be made anew, not for the first time."""
+        was_served = "url" in (observed.model.get("status") or {})
+        wanted = {key_of(item) for item in (desired.deployment, desired.service) if item}
+        return was_served and not wanted <= {*observed.children, *observed.conflicts}
+
+    async def _confirm_model(self, observed: Observed) -> None:
+        """Raise ``NotYetError`` when the model is gone and its children went with it.
+
+        After a gap of the watches its own deletion may be heard last. To make its children anew
+        would be a race with the garbage collector, without end.
+        """
+        try:
+            found = loads(await self._client.get(MODEL, *observed.key))
+        except NotFoundError:
+            found = None
+        if found is not None and found["metadata"]["uid"] == observed.uid:
+            return
+        if self.models.uid(observed.key) == observed.uid:
+            self.models.drop(observed.key)
+            self._forget(observed.key)
+        raise NotYetError(f"the model {observed.key} is gone", GONE_RETRY_SECONDS)
 
     def _forget(self, key: ModelKey) -> None:
         self._conflicts.pop(key, None)

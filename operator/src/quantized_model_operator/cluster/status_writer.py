@@ -56,13 +56,24 @@ class StatusWriter:
             answer = await self._apply(
                 observed, with_transition_times(status, cached, self._clock())
             )
-        except (NotFoundError, ConflictError):
-            # Gone, or a new model of the same name: its own reconcile will tell.
+        except NotFoundError:
+            return False
+        except ConflictError:
+            if await self._still_exists(observed):
+                raise
+            # A new model has taken the name: its own reconcile will tell.
             return False
         written = loads(answer)
         self._models.written(written)
         self._last[observed.key] = (wanted_hash, status_hash(written.get("status") or {}))
         return True
+
+    async def _still_exists(self, observed: Observed) -> bool:
+        try:
+            body = loads(await self._client.get(MODEL, *observed.key))
+        except NotFoundError:
+            return False
+        return bool(body["metadata"]["uid"] == observed.uid)
 
     async def _apply(self, observed: Observed, status: dict[str, Any]) -> bytes:
         """Apply what the CRD knows of the status: it may be older than this operator."""
