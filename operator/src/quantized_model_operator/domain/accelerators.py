@@ -1,6 +1,6 @@
 """Pure: the GPUs we know, and the GPUs that the nodes of a cluster offer.
 
-Labels are those of NVIDIA's GPU Feature Discovery. Source: its README, v0.17, checked 2026-11.
+Labels are those of NVIDIA's GPU Feature Discovery.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,14 +63,15 @@ def _known(
 
 
 _TOO_OLD = "compute capability 7.0 is below the 7.5 that GPTQ needs in vLLM"
-_TORCH = "total that torch prints in public issue reports, the lowest seen, 2026-11"
+_TORCH = "total that torch prints, in public issue reports, 2026-11"
+_ASSUMED = "assumed: not checked against a card or a report yet"
 
 KNOWN_ACCELERATORS: tuple[Accelerator, ...] = (
     *_known(14.56, (7, 5), f"{_TORCH}; 14.56 to 14.76", "Tesla-T4"),
     *_known(
         15.75,
         (7, 0),
-        _TORCH,
+        _ASSUMED,
         "Tesla-V100-SXM2-16GB",
         "Tesla-V100-PCIE-16GB",
         unsupported=_TOO_OLD,
@@ -78,20 +79,20 @@ KNOWN_ACCELERATORS: tuple[Accelerator, ...] = (
     *_known(
         31.73,
         (7, 0),
-        _TORCH,
+        _ASSUMED,
         "Tesla-V100-SXM2-32GB",
         "Tesla-V100-PCIE-32GB",
         unsupported=_TOO_OLD,
     ),
-    *_known(21.98, (8, 6), _TORCH, "NVIDIA-A10", "NVIDIA-A10G"),
+    *_known(21.98, (8, 6), _ASSUMED, "NVIDIA-A10", "NVIDIA-A10G"),
     *_known(22.03, (8, 9), f"{_TORCH}; 22.03 to 22.17", "NVIDIA-L4"),
-    *_known(44.39, (8, 9), f"{_TORCH}; 44.39 to 44.53", "NVIDIA-L40S"),
+    *_known(44.39, (8, 9), _ASSUMED, "NVIDIA-L40S"),
     *_known(23.52, (8, 9), f"{_TORCH}; 23.52 to 23.68", "NVIDIA-GeForce-RTX-4090"),
     *_known(31.36, (12, 0), f"{_TORCH}; 31.36 to 31.51", "NVIDIA-GeForce-RTX-5090"),
     *_known(
         39.38,
         (8, 0),
-        f"{_TORCH}; 39.38 to 39.59",
+        _ASSUMED,
         "NVIDIA-A100-SXM4-40GB",
         "NVIDIA-A100-PCIE-40GB",
     ),
@@ -104,7 +105,7 @@ KNOWN_ACCELERATORS: tuple[Accelerator, ...] = (
     ),
     *_known(79.1, (9, 0), f"{_TORCH}; 79.1 to 79.2", "NVIDIA-H100-80GB-HBM3", "NVIDIA-H100-PCIe"),
     *_known(139.8, (9, 0), "vLLM's own log on H200, our measurement, 2026-11", "NVIDIA-H200"),
-    *_known(178.35, (10, 0), _TORCH, "NVIDIA-B200"),
+    *_known(178.35, (10, 0), _ASSUMED, "NVIDIA-B200"),
     Accelerator(
         product="AMD-Instinct-MI300X",
         memory_bytes=int(191.5 * GIB),
@@ -119,7 +120,7 @@ UNSUPPORTED_RESOURCES: Mapping[str, str] = {
     "gpu.intel.com/i915": "GPTQ on Intel GPUs runs on kernels that were not tried",
     "gpu.intel.com/xe": "GPTQ on Intel GPUs runs on kernels that were not tried",
 }
-"""Device plugins of other vendors. Source: their READMEs, 2026-11."""
+"""Resources of other vendors' device plugins."""
 
 _Labels = tuple[str, ...]
 

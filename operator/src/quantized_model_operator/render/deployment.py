@@ -13,6 +13,7 @@ the live template stays as it is until the spec or the checkpoint changes::
 
 from typing import TYPE_CHECKING, Any
 
+from quantized_model_operator.domain.accelerators import product_label
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.child_objects import Manifest
 from quantized_model_operator.domain.decision import (
@@ -171,7 +172,7 @@ def _pod_spec(
             *(item for item in mounted.volumes if item["name"] not in known),
         ]
     if serving.plan.products:
-        spec["affinity"] = _product_affinity(serving.plan.products)
+        spec["affinity"] = _product_affinity(serving.plan.products, model.resource_name)
     if model.pod.runtime_class_name:
         spec["runtimeClassName"] = model.pod.runtime_class_name
     return spec
@@ -219,9 +220,9 @@ def _resources(model: ResolvedModel, plan: ServingPlan) -> dict[str, Any]:
     return {"requests": requests, "limits": limits}
 
 
-def _product_affinity(products: tuple[str, ...]) -> dict[str, Any]:
+def _product_affinity(products: tuple[str, ...], resource_name: str) -> dict[str, Any]:
     expression = {
-        "key": "nvidia.com/gpu.product",
+        "key": product_label(resource_name),
         "operator": "In",
         "values": sorted(products),
     }
