@@ -7,6 +7,7 @@ Standard library only, any Python from 3.9 on: it runs in the image of the engin
 import json
 import math
 import os
+import signal
 import sys
 import urllib.error
 import urllib.request
@@ -40,21 +41,32 @@ def ask(name: str, port: int) -> Any:  # noqa: ANN401 - JSON
         return json.loads(response.read())
 
 
-def main(name: str, port: int, report: str) -> int:
-    """0 for a sane answer; else 1, with the reason in the report when the server answered."""
+def main(name: str, port: int, report: str, server: int) -> int:
+    """0 for a sane answer; else 1, with the reason in the report when the server answered.
+
+    What answers, and not sanely, will not do better later: it is told to end, so that the reason
+    is seen at once. An engine that died, HTTP 5xx, ends by itself.
+    """
+    is_final = True
     try:
         problem = verdict(ask(name, port))
     except urllib.error.HTTPError as error:
         problem = f"HTTP {error.code}: {error.read(300).decode(errors='replace')}"
+        is_final = error.code < 500  # noqa: PLR2004 - HTTP
     except OSError:
         return 1  # nothing listens yet
     except (ValueError, AttributeError) as error:
         problem = f"the answer is no completion: {error}"
-    with Path(report).open("w", encoding="utf-8") as file:
-        if problem:
-            json.dump({"reason": "AnswersDamaged", "message": problem}, file)
-    return 1 if problem else 0
+    if not problem:
+        Path(report).write_text("", encoding="utf-8")
+        return 0
+    if is_final or not Path(report).read_text(encoding="utf-8"):  # the first cause stays
+        text = json.dumps({"reason": "AnswersDamaged", "message": problem})
+        Path(report).write_text(text, encoding="utf-8")
+    if is_final:
+        os.kill(server, signal.SIGTERM)
+    return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], 8000, "/dev/termination-log"))
+    sys.exit(main(sys.argv[1], 8000, "/dev/termination-log", 1))
