@@ -90,6 +90,9 @@ def clean(layout: Layout) -> None:
     for members in _cgroup_members(layout):
         end_processes(members, patience_seconds=0)
     end_processes(marked_processes(layout), patience_seconds=0)
+    if os.geteuid() != 0:
+        # Only root makes more than processes, and others may not even look.
+        return
     _unmount(layout)
     _remove_links(layout)
     _remove_cgroups(layout)
@@ -114,7 +117,8 @@ def leftovers(layout: Layout) -> list[str]:
     found = [f"mount {point}" for point in mounts_below(layout)]
     found += [f"process {process.pid}" for process in marked_processes(layout)]
     found += [f"control group {folder}" for folder in _cgroup_folders(layout)]
-    found += [f"file {path}" for path in _CNI_RESULTS.glob(f"{layout.name}-*")]
+    if os.access(_CNI_RESULTS, os.R_OK):
+        found += [f"file {path}" for path in _CNI_RESULTS.glob(f"{layout.name}-*")]
     if bridge_exists(layout):
         found.append(f"bridge {layout.name}")
     if layout.run_directory.exists():
