@@ -7,6 +7,7 @@ import pytest
 from quantized_model_operator.cluster.api_client import ApiClient
 from shell.cluster.clients import client_of
 from shell.cluster.fake_api_server import FakeApiServer
+from shell.cluster.live_gateway import Bench, running
 
 
 @pytest.fixture
@@ -23,3 +24,12 @@ async def client(server: FakeApiServer) -> AsyncIterator[ApiClient]:
     """A client of the fake API server."""
     async with client_of(server.url) as api_client:
         yield api_client
+
+
+@pytest.fixture
+async def bench(server: FakeApiServer, client: ApiClient) -> AsyncIterator[Bench]:
+    """A synced gateway with one model."""
+    made = Bench(server, client)
+    made.put_model("otter")
+    async with running(made):
+        yield made

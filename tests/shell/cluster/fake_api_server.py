@@ -6,74 +6,24 @@ preconditions are real; kinds, schemas and permissions are not looked at.
 
 import asyncio
 import json
-import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
 
 from quantized_model_operator.cluster.field_ownership import OwnedDocument
-
-Body = dict[str, Any]
-_PATH = re.compile(
-    r"^(?P<root>/api/v1|/apis/[^/]+/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?"
-    r"/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>status|log))?$"
+from shell.cluster.fake_api_parts import (
+    Body,
+    Fault,
+    Place,
+    Seen,
+    Stored,
+    Watch,
+    desired_of,
+    place_of,
+    selects,
+    status_of,
 )
-
-
-@dataclass(frozen=True)
-class Place:
-    """What a path means."""
-
-    collection: str
-    namespace: str
-    name: str
-    sub: str
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One request that arrived."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-
-
-@dataclass
-class Fault:
-    """Answers in place of the server, ``times`` times, to requests that it matches."""
-
-    matches: Callable[[Seen], bool]
-    status: int
-    times: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    reason: str = "Fault"
-    message: str = "a fault"
-    hang: bool = False
-
-
-@dataclass
-class Watch:
-    """One open watch."""
-
-    collection: str
-    namespace: str
-    selector: str
-    queue: "asyncio.Queue[Body | None]" = field(default_factory=asyncio.Queue)
-    silent: bool = False
-
-
-@dataclass
-class Stored:
-    """An object with the owners of its fields."""
-
-    body: Body
-    owned: OwnedDocument = field(default_factory=OwnedDocument)
-    committed: Body = field(default_factory=dict)
-    """As watches were last told of it."""
 
 
 class FakeApiServer:
@@ -129,7 +79,7 @@ class FakeApiServer:
             metadata.setdefault("uid", stored.body["metadata"]["uid"])
         stored.body = body
         stored.owned = OwnedDocument()
-        stored.owned.apply(_desired(body), "somebody-else")
+        stored.owned.apply(desired_of(body), "somebody-else")
         return self._commit(collection, kind, stored)
 
     def remove(self, collection: str, namespace: str, name: str) -> None:
@@ -176,14 +126,10 @@ class FakeApiServer:
         if fault is not None:
             if fault.hang:
                 await asyncio.Event().wait()
-            return _status(fault.status, fault.reason, fault.message, headers=fault.headers)
-        match = _PATH.match(request.path)
-        if match is None:
-            return _status(404, "NotFound", request.path)
-        found = match.groupdict(default="")
-        place = Place(
-            f"{found['root']}/{found['plural']}", found["namespace"], found["name"], found["sub"]
-        )
+            return status_of(fault.status, fault.reason, fault.message, headers=fault.headers)
+        place = place_of(request.path)
+        if place is None:
+            return status_of(404, "NotFound", request.path)
         handlers: Mapping[str, Callable[[web.Request, Place], Awaitable[web.StreamResponse]]] = {
             "WATCH": self._watch,
             "GET": self._get,
@@ -204,11 +150,13 @@ class FakeApiServer:
     async def _get(self, request: web.Request, place: Place) -> web.StreamResponse:
         if place.sub == "log":
             text = self.log_text.get(place.name)
-            return web.Response(text=text) if text is not None else _status(404, "NotFound", "log")
+            return (
+                web.Response(text=text) if text is not None else status_of(404, "NotFound", "log")
+            )
         if not place.name:
             return self._list(request, place)
         stored = self._objects.get((place.collection, place.namespace, place.name))
-        return web.json_response(stored.body) if stored else _status(404, "NotFound", place.name)
+        return web.json_response(stored.body) if stored else status_of(404, "NotFound", place.name)
 
     def _list(self, request: web.Request, place: Place) -> web.Response:
         limit = int(request.query.get("limit", "0"))
@@ -216,7 +164,7 @@ class FakeApiServer:
         if "continue" in request.query:
             version, offset = map(int, request.query["continue"].split(":"))
             if version < self.oldest_version:
-                return _status(410, "Expired", "the continue token is too old")
+                return status_of(410, "Expired", "the continue token is too old")
         selector = request.query.get("labelSelector", "")
         _, _, name = request.query.get("fieldSelector", "").partition("metadata.name=")
         items = [
@@ -235,13 +183,13 @@ class FakeApiServer:
     def _matching(self, place: Place, selector: str) -> Iterator[Body]:
         for (collection, namespace, _), stored in sorted(self._objects.items()):
             in_scope = not place.namespace or namespace == place.namespace
-            if collection == place.collection and in_scope and _selects(selector, stored.body):
+            if collection == place.collection and in_scope and selects(selector, stored.body):
                 yield stored.body
 
     async def _watch(self, request: web.Request, place: Place) -> web.StreamResponse:
         since = int(request.query["resourceVersion"])
         if since < self.oldest_version:
-            return _status(410, "Expired", "too old resource version")
+            return status_of(410, "Expired", "too old resource version")
         watch = Watch(place.collection, place.namespace, request.query.get("labelSelector", ""))
         for version, collection, event in self._history:
             if version > since and collection == watch.collection:
@@ -260,17 +208,17 @@ class FakeApiServer:
         body = await request.json()
         key = (place.collection, place.namespace, body["metadata"]["name"])
         if key in self._objects:
-            return _status(409, "AlreadyExists", f"{key[2]} already exists")
+            return status_of(409, "AlreadyExists", f"{key[2]} already exists")
         return web.json_response(self.put(place.collection, body), status=201)
 
     async def _replace(self, request: web.Request, place: Place) -> web.StreamResponse:
         body = await request.json()
         stored = self._objects.get((place.collection, place.namespace, place.name))
         if stored is None:
-            return _status(404, "NotFound", place.name)
+            return status_of(404, "NotFound", place.name)
         version = body["metadata"].get("resourceVersion")
         if version and version != stored.body["metadata"]["resourceVersion"]:
-            return _status(409, "Conflict", "the object has been modified")
+            return status_of(409, "Conflict", "the object has been modified")
         return web.json_response(self.put(place.collection, body))
 
     async def _apply(self, request: web.Request, place: Place) -> web.StreamResponse:
@@ -279,12 +227,12 @@ class FakeApiServer:
         stored = self._objects.get(key)
         if place.sub == "status":
             if stored is None:
-                return _status(404, "NotFound", place.name)
+                return status_of(404, "NotFound", place.name)
             if manifest.get("metadata", {}).get("uid", "") not in (
                 "",
                 stored.body["metadata"]["uid"],
             ):
-                return _status(409, "Conflict", "uid")
+                return status_of(409, "Conflict", "uid")
             stored.body = {**stored.body, "status": manifest["status"]}
             return web.json_response(self._commit(place.collection, "MODIFIED", stored))
         kind = "MODIFIED" if stored else "ADDED"
@@ -294,8 +242,8 @@ class FakeApiServer:
         conflicts = stored.owned.conflicts(manifest, manager)
         if conflicts and request.query.get("force") != "true":
             causes = [{"reason": "FieldManagerConflict", "message": text} for text in conflicts]
-            return _status(409, "Conflict", "; ".join(conflicts), causes=causes)
-        stored.owned.apply(_desired(manifest), manager)
+            return status_of(409, "Conflict", "; ".join(conflicts), causes=causes)
+        stored.owned.apply(desired_of(manifest), manager)
         kept = {k: v for k, v in stored.body.items() if k == "status"}
         document = {**kept, **stored.owned.document()}
         before = stored.body["metadata"]
@@ -313,10 +261,10 @@ class FakeApiServer:
         options = await request.json() if request.can_read_body else {}
         stored = self._objects.get((place.collection, place.namespace, place.name))
         if stored is None:
-            return _status(404, "NotFound", place.name)
+            return status_of(404, "NotFound", place.name)
         uid = stored.body["metadata"]["uid"]
         if options.get("preconditions", {}).get("uid", uid) != uid:
-            return _status(409, "Conflict", "uid")
+            return status_of(409, "Conflict", "uid")
         if stored.body["metadata"].get("finalizers"):
             metadata = {**stored.body["metadata"], "deletionTimestamp": "2026-03-01T12:00:00Z"}
             stored.body = {**stored.body, "metadata": metadata}
@@ -341,37 +289,8 @@ class FakeApiServer:
         in_scope = not watch.namespace or body["metadata"].get("namespace") == watch.namespace
         if not in_scope or watch.silent:
             return
-        if _selects(watch.selector, body):
+        if selects(watch.selector, body):
             watch.queue.put_nowait({"type": event["type"], "object": body})
-        elif before and _selects(watch.selector, before):
+        elif before and selects(watch.selector, before):
             # For this watch an object that is not selected any more is gone.
             watch.queue.put_nowait({"type": "DELETED", "object": body})
-
-
-def _desired(body: Body) -> Body:
-    metadata = {
-        key: value
-        for key, value in body["metadata"].items()
-        if key in ("name", "namespace", "labels", "annotations", "ownerReferences")
-    }
-    return {**{k: v for k, v in body.items() if k != "status"}, "metadata": metadata}
-
-
-def _selects(selector: str, body: Body) -> bool:
-    labels = body["metadata"].get("labels") or {}
-    wanted = (item.partition("=") for item in selector.split(",") if item)
-    return all(labels.get(key) == value for key, _, value in wanted)
-
-
-def _status(
-    code: int,
-    reason: str,
-    message: str,
-    *,
-    headers: Mapping[str, str] | None = None,
-    causes: Sequence[Body] = (),
-) -> web.Response:
-    body: Body = {"kind": "Status", "code": code, "reason": reason, "message": message}
-    if causes:
-        body["details"] = {"causes": list(causes)}
-    return web.json_response(body, status=code, headers=headers)

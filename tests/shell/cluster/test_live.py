@@ -1,13 +1,12 @@
 """The live gateway against a server that fails: logs, changes, races and events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from e2e.manifests import deployment, desired, job, labels, record, service
+from e2e.manifests import deployment, desired, job, record, service
 from quantized_model_operator.cluster.api_client import ApiClient
 from quantized_model_operator.cluster.api_errors import (
     ConflictError,
@@ -26,192 +25,14 @@ from quantized_model_operator.cluster.kinds import (
     POD,
     SERVICE,
 )
-from quantized_model_operator.cluster.live import LiveGateway
-from quantized_model_operator.cluster.model_store import ModelStore
 from quantized_model_operator.domain.child_objects import Removal
-from quantized_model_operator.domain.cluster_state import LogKey, ModelKey, ObjectKey, Observed
+from quantized_model_operator.domain.cluster_state import ObjectKey
 from quantized_model_operator.domain.well_known import MANAGED_BY_LABEL
 from shell.cluster.clients import until
 from shell.cluster.fake_api_server import FakeApiServer
+from shell.cluster.live_gateway import OTTER, Bench, pod
 
 pytestmark = pytest.mark.shell
-
-OTTER = ModelKey("zoo", "otter")
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-def record_names(_: Mapping[str, Any]) -> Collection[str]:
-    """All models refer to one record."""
-    return ("record-0a1b",)
-
-
-class Bench:
-    """A running gateway, and the keys that it enqueued."""
-
-    def __init__(self, server: FakeApiServer, client: ApiClient) -> None:
-        self.server = server
-        self.changed: list[ModelKey] = []
-        self.gateway = LiveGateway(
-            client=client,
-            models=ModelStore(record_names),
-            on_change=self.changed.append,
-            clock=lambda: NOW,
-            identity="test",
-        )
-
-    def put_model(self, name: str, ready: str = "False") -> None:
-        """A model that kopf has told of."""
-        status = {"conditions": [{"type": "Ready", "status": ready}]}
-        body = {
-            "apiVersion": MODEL.api_version,
-            "kind": MODEL.kind,
-            "metadata": {"namespace": "zoo", "name": name, "generation": 1},
-            "spec": {"model": {"uri": "pvc://weights/a"}},
-            "status": status,
-        }
-        self.gateway.models.put(self.server.put(MODEL.collection(), body))
-
-    async def seen(self) -> Observed:
-        """What the gateway sees of the otter."""
-        observed = await self.gateway.observe(OTTER)
-        assert observed is not None
-        return observed
-
-    async def heard_pod(self, body: dict[str, Any]) -> None:
-        """Put a pod and wait until it is heard."""
-        version = int(self.server.put(POD.collection(), body)["metadata"]["resourceVersion"])
-        cache = self.gateway.caches.pods
-
-        def heard() -> bool:
-            entry = cache.get("zoo", body["metadata"]["name"])
-            return entry is not None and entry.version >= version
-
-        await until(heard)
-
-
-@pytest.fixture
-async def bench(server: FakeApiServer, client: ApiClient) -> AsyncIterator[Bench]:
-    """A synced gateway with one model."""
-    made = Bench(server, client)
-    made.put_model("otter")
-    task = asyncio.create_task(made.gateway.run(asyncio.Event()))
-    async with asyncio.timeout(5):
-        await made.gateway.caches.wait_synced()
-    await until(lambda: len(server.watches) == 7)
-    yield made
-    assert not task.done()
-    task.cancel()
-    await asyncio.wait({task})
-
-
-def pod(state: str = "running", *, restarts: int = 0, init: bool = False, code: int = 1) -> Any:  # noqa: ANN401 - JSON
-    """A serving pod with one container in a state, restarted so often."""
-    group = "initContainers" if init else "containers"
-    terminated = {"terminated": {"exitCode": code, "reason": "Error"}}
-    status: dict[str, Any] = {
-        "name": "engine",
-        "restartCount": restarts,
-        "state": {"running": {}} if state == "running" else terminated,
-    }
-    if restarts:
-        status["lastState"] = terminated
-    return {
-        "metadata": {
-            "namespace": "zoo",
-            "name": "otter-1",
-            "uid": "pod-uid",
-            "labels": labels("otter"),
-        },
-        "spec": {group: [{"name": "engine"}]},
-        "status": {"initContainerStatuses" if init else "containerStatuses": [status]},
-    }
-
-
-def log_requests(bench: Bench) -> list[Mapping[str, str]]:
-    """Queries of the requests for logs."""
-    return [seen.query for seen in bench.server.seen if seen.path.endswith("/log")]
-
-
-async def test_the_log_of_an_end_is_read_once(bench: Bench) -> None:
-    """The tail of a container that ended is read once, however often it is observed."""
-    bench.server.log_text["otter-1"] = "the cause\n"
-    await bench.heard_pod(pod("terminated"))
-    for _ in range(3):
-        observed = await bench.seen()
-        assert observed.logs == {LogKey("pod-uid", "engine", 0): "the cause\n"}
-    (query,) = log_requests(bench)
-    assert (query["previous"], query["tailLines"]) == ("false", "100")
-
-
-async def test_the_log_before_a_restart_is_the_previous_one(bench: Bench) -> None:
-    """After a restart the previous log is read, under the number of the run that ended."""
-    bench.server.log_text["otter-1"] = "first\n"
-    await bench.heard_pod(pod(restarts=1))
-    assert (await bench.seen()).logs == {LogKey("pod-uid", "engine", 0): "first\n"}
-    bench.server.log_text["otter-1"] = "second\n"
-    await bench.heard_pod(pod("terminated", restarts=1))
-    assert (await bench.seen()).logs == {LogKey("pod-uid", "engine", 1): "second\n"}
-    assert [query["previous"] for query in log_requests(bench)] == ["true", "false"]
-
-
-async def test_only_the_end_of_a_long_log_is_kept(bench: Bench) -> None:
-    """A log is cut at 16 KiB from its end, where the cause is."""
-    bench.server.log_text["otter-1"] = "x" * 50_000 + "the cause"
-    await bench.heard_pod(pod("terminated"))
-    (text,) = (await bench.seen()).logs.values()
-    assert len(text) == 16 * 1024
-    assert text.endswith("the cause")
-
-
-async def test_a_missing_log_is_not_asked_for_again(bench: Bench) -> None:
-    """A log that is gone gives no text, no error, and one request."""
-    await bench.heard_pod(pod("terminated"))
-    assert not (await bench.seen()).logs
-    assert not (await bench.seen()).logs
-    assert len(log_requests(bench)) == 1
-
-
-async def test_a_failing_log_is_tried_three_times(bench: Bench) -> None:
-    """A kubelet that fails neither fails the observation nor is asked for ever."""
-    await bench.heard_pod(pod("terminated"))
-    bench.server.log_text["otter-1"] = "the cause"
-    bench.server.fail("GET", 500, times=2)
-    assert not (await bench.seen()).logs
-    assert not (await bench.seen()).logs
-    assert (await bench.seen()).logs
-    await bench.seen()
-    assert len(log_requests(bench)) == 3
-
-
-@pytest.mark.parametrize(
-    ("body", "reads"),
-    [
-        (pod(), 0),
-        (pod("terminated", code=0), 1),
-        (pod("terminated", code=0, init=True), 0),
-        (pod("terminated", init=True), 1),
-    ],
-    ids=["running", "exit 0", "init exit 0", "init failed"],
-)
-async def test_which_logs_are_read(bench: Bench, body: dict[str, Any], reads: int) -> None:
-    """Any end of the engine and a failure of an init container are read, nothing else."""
-    await bench.heard_pod(body)
-    await bench.seen()
-    assert len(log_requests(bench)) == reads
-
-
-async def test_logs_of_jobs_and_of_ending_pods_are_not_read(bench: Bench) -> None:
-    """Jobs speak through their termination message, and an ending pod does as it was told."""
-    of_job = pod("terminated")
-    of_job["metadata"]["ownerReferences"] = [
-        {"kind": "Job", "name": "j", "uid": "j", "controller": True}
-    ]
-    await bench.heard_pod(of_job)
-    ending = pod("terminated")
-    ending["metadata"] |= {"name": "otter-2", "deletionTimestamp": "2026-03-01T12:00:00Z"}
-    await bench.heard_pod(ending)
-    assert len((await bench.seen()).pods) == 2
-    assert not log_requests(bench)
 
 
 async def test_changes_of_children_and_pods_enqueue_their_model(bench: Bench) -> None:

@@ -12,7 +12,8 @@ from quantized_model_operator.cluster.kinds import SERVICE
 from quantized_model_operator.cluster.object_cache import Change, ObjectCache
 from quantized_model_operator.cluster.reflector import Reflector
 from shell.cluster.clients import client_of, until
-from shell.cluster.fake_api_server import FakeApiServer, Fault
+from shell.cluster.fake_api_parts import Fault
+from shell.cluster.fake_api_server import FakeApiServer
 
 pytestmark = pytest.mark.shell
 
