@@ -65,7 +65,7 @@ type: $(READY) ## Check types alone
 	@$(VENV)/bin/mypy
 
 .PHONY: test
-test: $(READY) ## Run every layer: lint, unit, golden, shell, e2e, node
+test: $(READY) ## Run every layer: lint, unit, golden, shell, cluster, e2e, node
 	@$(PY) tests/tools/run_layers.py
 
 .PHONY: golden

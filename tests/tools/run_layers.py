@@ -46,6 +46,7 @@ LAYERS = (
     Layer("unit", (*PYTEST, "tests/unit")),
     Layer("golden", (*PYTEST, "tests/golden")),
     Layer("shell", (*PYTEST, "tests/shell")),
+    Layer("cluster", (*PYTEST, "tests/cluster/smoke", CLUSTER_TIMEOUT)),
     Layer("e2e", (*PYTEST, "tests/e2e", "-m", "not node", CLUSTER_TIMEOUT)),
     Layer("node", (*PYTEST, "tests/e2e", "-m", "node", CLUSTER_TIMEOUT)),
 )

@@ -37,7 +37,7 @@ def test_products_are_unique_and_have_sources() -> None:
     """No product stands in the table twice, and each figure names where it is from."""
     products = [item.product for item in KNOWN_ACCELERATORS]
     assert len(products) == len(set(products))
-    assert all("2026-11" in item.source for item in KNOWN_ACCELERATORS)
+    assert all(item.source for item in KNOWN_ACCELERATORS)
 
 
 @pytest.mark.parametrize("product", DRIVER_MEMORY_MIB)
