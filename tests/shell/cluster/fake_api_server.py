@@ -25,6 +25,8 @@ from shell.cluster.fake_api_parts import (
     status_of,
 )
 
+__all__ = ["FakeApiServer", "Fault", "Seen"]
+
 
 class FakeApiServer:
     """Start it, point a client at ``url``, and misbehave at will."""
