@@ -38,9 +38,11 @@ class Bench:
             identity="test",
         )
 
-    def put_model(self, name: str, ready: str = "False") -> None:
-        """A model that kopf has told of."""
-        status = {"conditions": [{"type": "Ready", "status": ready}]}
+    def put_model(
+        self, name: str, ready: str = "False", status: Mapping[str, Any] | None = None
+    ) -> None:
+        """A model that kopf has told of; without ``status`` with one condition."""
+        status = status or {"conditions": [{"type": "Ready", "status": ready}]}
         body = {
             "apiVersion": MODEL.api_version,
             "kind": MODEL.kind,

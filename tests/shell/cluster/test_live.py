@@ -26,7 +26,7 @@ from quantized_model_operator.cluster.kinds import (
     SERVICE,
 )
 from quantized_model_operator.domain.child_objects import Removal
-from quantized_model_operator.domain.cluster_state import ObjectKey
+from quantized_model_operator.domain.cluster_state import ModelKey, ObjectKey
 from quantized_model_operator.domain.well_known import MANAGED_BY_LABEL
 from shell.cluster.clients import until
 from shell.cluster.fake_api_server import FakeApiServer
@@ -109,6 +109,17 @@ async def test_a_foreign_job_is_a_conflict(bench: Bench) -> None:
     theirs = job(observed)
     theirs["metadata"] = {"namespace": "zoo", "name": "otter-inspect-1"}
     bench.server.put(JOB.collection(), theirs)
+    applied = await bench.gateway.apply(observed, desired(job(observed)))
+    assert set(applied.conflicts) == {ObjectKey("Job", "otter-inspect-1")}
+
+
+async def test_a_job_that_belongs_to_nobody_is_a_conflict(bench: Bench) -> None:
+    """A Job that has our labels and no owner is not taken for the model's own."""
+    observed = await bench.seen()
+    orphan = job(observed)
+    del orphan["metadata"]["ownerReferences"]
+    bench.server.put(JOB.collection(), orphan)
+    await until(lambda: len(bench.gateway.caches.jobs) == 1)
     applied = await bench.gateway.apply(observed, desired(job(observed)))
     assert set(applied.conflicts) == {ObjectKey("Job", "otter-inspect-1")}
 
@@ -202,6 +213,26 @@ async def test_an_older_crd_takes_what_it_knows(bench: Bench) -> None:
     assert written == {"observedGeneration": 1, "plan": {"dtype": "float16"}}
     assert not await bench.gateway.write_status(await bench.seen(), said)
     assert bench.server.count("PATCH") == 3
+
+
+async def test_what_the_crd_does_not_know_is_no_reason_to_write(bench: Bench) -> None:
+    """Once a field is known to be undeclared, a status that lacks only it is not written."""
+    message = ".status.failure: field not declared in schema"
+    bench.server.fail("PATCH", 500, reason="", message=message)
+    said = {"observedGeneration": 1, "failure": {"reason": "OutOfMemory"}}
+    assert await bench.gateway.write_status(await bench.seen(), said)
+    bench.put_model("heron", status={"observedGeneration": 1})
+    heron = await bench.gateway.observe(ModelKey("zoo", "heron"))
+    assert heron is not None
+    assert not await bench.gateway.write_status(heron, said)
+
+
+async def test_an_event_is_sent_once(bench: Bench) -> None:
+    """The same event about the same model is one request, not one that the server refuses."""
+    event = ModelEvent(kind="Warning", reason="DoesNotFit", message="too large")
+    for _ in range(3):
+        await bench.gateway.emit_event(await bench.seen(), event)
+    assert bench.server.count("POST") == 1
 
 
 async def test_an_undeclared_field_of_another_form_is_raised(bench: Bench) -> None:
