@@ -10,6 +10,8 @@ from hub.faults import Faults
 from hub.repositories import StoredFile
 
 _CHUNK_BYTES = 64 * 1024
+_STEP_SECONDS = 0.05
+"""Length of the steps in which a slowed-down transfer proceeds."""
 
 
 async def send_file(
@@ -40,7 +42,10 @@ async def send_file(
         return response
     transfer = _Transfer(file, begin, end, label, faults)
     while chunk := await transfer.next_chunk():
-        await response.write(chunk)
+        try:
+            await response.write(chunk)
+        except ConnectionResetError:  # the client went away
+            return response
         bytes_sent[label] += len(chunk)
     if transfer.broken and request.transport is not None:
         request.transport.abort()
@@ -68,6 +73,8 @@ class _Transfer:
             seconds, self._stall = self._stall[1], None
             await _pause(seconds)
         length = min(self._end - self._position, _CHUNK_BYTES)
+        if self._pace:
+            length = min(length, max(int(self._pace * _STEP_SECONDS), 1))
         if self._stall:
             until_stall = self._begin + self._stall[0] - self._position
             length = min(length, max(until_stall, 1))

@@ -7,7 +7,7 @@ from threading import Event
 
 from quantized_model_jobs.cache_folder import CacheFolder
 from quantized_model_jobs.download_progress import DownloadProgress, say
-from quantized_model_jobs.file_download import Fetching, fetch_file
+from quantized_model_jobs.file_download import Fetching, StoppedError, fetch_file
 from quantized_model_jobs.hub_errors import refused
 from quantized_model_jobs.hub_repository import HubFile, HubRepository, Snapshot
 from quantized_model_jobs.patience import patiently
@@ -34,6 +34,7 @@ class Order:
     commit: str
     repository: HubRepository
     stall_seconds: float
+    attempts: int
 
 
 def download(order: Order, cache: CacheFolder, is_lost: Callable[[], bool]) -> int:
@@ -45,9 +46,17 @@ def download(order: Order, cache: CacheFolder, is_lost: Callable[[], bool]) -> i
     snapshot = patiently(lambda: order.repository.snapshot(order.commit), _PAUSES_SECONDS)
     stop = Event()
     progress = DownloadProgress()
-    run = Fetching(order.repository, order.commit, cache, progress, order.stall_seconds, stop)
+    run = Fetching(
+        repository=order.repository,
+        commit=order.commit,
+        cache=cache,
+        progress=progress,
+        stall_seconds=order.stall_seconds,
+        attempts=order.attempts,
+        stop=stop,
+    )
     wanted = _wanted(run, snapshot)
-    _check_space(cache, wanted)
+    check_space(cache, wanted)
     progress.expect(sum(file.size for file in wanted.values()))
     before = cache.manifest()
     digests = _fetch_all(run, wanted, is_lost)
@@ -76,7 +85,8 @@ def _wanted(run: Fetching, snapshot: Snapshot) -> dict[str, HubFile]:
     return {name: snapshot.files[name] for name in names}
 
 
-def _check_space(cache: CacheFolder, wanted: Mapping[str, HubFile]) -> None:
+def check_space(cache: CacheFolder, wanted: Mapping[str, HubFile]) -> None:
+    """Refuse as ``DiskFull`` when the volume has no room for what is still missing."""
     asked = cache.missing_bytes({name: file.size for name, file in wanted.items()})
     free = cache.free_bytes()
     if asked and asked + _SPARE_BYTES > free:
@@ -108,9 +118,12 @@ def _watch(run: Fetching, futures: list[Future[str]], is_lost: Callable[[], bool
     pending = set(futures)
     while pending:
         done, pending = wait(pending, timeout=_LOOK_SECONDS, return_when=FIRST_EXCEPTION)
-        for future in done:
-            future.result()
         if is_lost():
             raise LockLostError
+        for future in done:
+            try:
+                future.result()
+            except StoppedError as error:  # nobody here called the work off
+                raise LockLostError from error
         run.progress.print_when_due()
     say(f"transferred {readable_bytes(run.progress.transferred_bytes)}, all digests are right")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _FILLED, _TRY_AGAIN, _REFUSED = 0, 1, 2
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_NOT_WRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_NOT_WRITABLE = frozenset({errno.EACCES, errno.ENOTDIR, errno.EPERM, errno.EROFS})
 
 
 class EndedBySignalError(Exception):
@@ -67,7 +67,7 @@ def _failure(options: argparse.Namespace) -> InspectionReport | None:
     except TokenMissingError as error:
         return refusal(error.problem)
     except OSError as error:
-        return _volume_failure(error, options.destination)
+        return volume_failure(error, options.destination)
 
 
 def _is_filled(options: argparse.Namespace) -> bool:
@@ -92,7 +92,13 @@ def _fetch(options: argparse.Namespace) -> InspectionReport | None:
     from quantized_model_jobs.hub_repository import HubRepository  # noqa: PLC0415
 
     repository = HubRepository(options.uri.removeprefix("hf://"), read_token(options.token_file))
-    order = Order(options.uri, options.commit, repository, options.stall_seconds)
+    order = Order(
+        uri=options.uri,
+        commit=options.commit,
+        repository=repository,
+        stall_seconds=options.stall_seconds,
+        attempts=options.attempts,
+    )
     while True:
         try:
             _fetch_once(options, order)
@@ -125,7 +131,8 @@ def _fetch_once(options: argparse.Namespace, order: Order) -> None:
         lock.release()
 
 
-def _volume_failure(error: OSError, destination: Path) -> InspectionReport:
+def volume_failure(error: OSError, destination: Path) -> InspectionReport:
+    """What a failure of the volume means: too small, not writable, or trouble that may pass."""
     name = readable_name(destination)
     if error.errno in _FULL:
         problem = CheckpointProblem(
@@ -166,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--token-file", type=Path, help="access token of the hub")
     parser.add_argument("--report", type=Path, default=Path("/dev/termination-log"))
     parser.add_argument("--stall-seconds", type=float, default=60.0, help="silence that is a fault")
+    parser.add_argument("--attempts", type=int, default=9, help="per file, without a new byte")
     parser.add_argument("--verify", action="store_true", help="read a filled folder whole")
     parser.add_argument(
         "--holder",

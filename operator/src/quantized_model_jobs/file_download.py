@@ -17,8 +17,6 @@ from quantized_model_operator.domain.readable_text import readable_bytes, readab
 
 LEAST_BYTES_PER_SECOND = 1024
 """A transfer slower than this over the stall time counts as stalled."""
-_MOST_FAILURES = 8
-"""In a row, without a new byte between them."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30.0
 _TRANSFERS = 2
 """A file with a wrong digest is fetched once more, from the beginning."""
@@ -37,6 +35,8 @@ class Fetching:
     cache: CacheFolder
     progress: DownloadProgress
     stall_seconds: float
+    attempts: int
+    """Failures in a row, without a new byte between them, after which a file is given up."""
     stop: Event
     """Set when the work is called off."""
 
@@ -99,7 +99,10 @@ def fetch_file(run: Fetching, name: str, file: HubFile) -> str:
         part = run.cache.adopt_part(name, file.digest)
         digest = _transfer(run, name, file, part)
         if digest:
-            run.cache.place(part, name)
+            try:
+                run.cache.place(part, name)
+            except FileNotFoundError as error:  # adopted by whoever took the folder over
+                raise StoppedError from error
             return digest
         part.unlink(missing_ok=True)
         run.progress.received(-file.size)
@@ -139,7 +142,7 @@ def _transfer(run: Fetching, name: str, file: HubFile, part: Path) -> str:
                 _receive(run, name, file, content)
             except HubUnreachableError as error:
                 failures = 1 if content.position > position else failures + 1
-                if failures > _MOST_FAILURES:
+                if failures >= run.attempts:
                     raise
                 _pause(run, failures)
                 say(
