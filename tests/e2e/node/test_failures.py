@@ -1,0 +1,61 @@
+"""Models whose pods fail: each says why in its own words, others go on, and mending helps."""
+
+import pytest
+
+from e2e.node.asking import ask, asking_all_the_time
+from e2e.node.space import Space, facts, restarts, uids
+from e2e.support import documents
+from e2e.support.world import Body
+
+pytestmark = [pytest.mark.node, pytest.mark.timeout(1800)]
+
+NO_IMAGE = "localhost/no-such-engine:9"
+NO_FLAG = "--no-such-flag"
+FAR_TOO_MANY_BLOCKS = "--num-gpu-blocks-override=40000"
+"""Of 256 KiB each with the tiny model: vLLM fills ten gibibytes."""
+
+
+def test_failing_pods_tell_why_and_disturb_nobody(space: Space, healthy: Space) -> None:
+    """Image, room, memory and arguments: four causes, four reasons, and one mended model."""
+    exchange = space.site.exchanges[0]
+    before = healthy.pods("otter")
+    space.claim_with("weights", {"tiny": space.tiny_copy})
+    with asking_all_the_time(healthy.url("otter"), "otter", exchange) as asked:
+        put(space, "no-image", engine={"image": NO_IMAGE})
+        put(space, "vast", hardware={"memory": "500Gi"})
+        put(space, "mistaken", engine={"args": [NO_FLAG]})
+        put(space, "hungry", engine={"args": [FAR_TOO_MANY_BLOCKS]})
+
+        check(space.until_told("no-image", "ImagePullFailed"), NO_IMAGE)
+        check(space.until_told("vast", "Unschedulable"), "1 Insufficient memory")
+        mistaken = space.until_told("mistaken", "EngineFailed", seconds=600)
+        hungry = space.until_told("hungry", "OutOfMemory", seconds=600)
+
+        check(mistaken, f"unrecognized arguments: {NO_FLAG}")
+        failure = mistaken["status"]["failure"]
+        assert (failure["container"], failure["exitCode"]) == ("vllm", 2), failure
+        assert NO_FLAG in failure["logExcerpt"], failure
+        check(hungry, "spec.hardware.memory")
+        for name in ("no-image", "vast", "hungry"):
+            space.delete("quantizedmodels", name)
+        space.change("mistaken", {"engine": {"args": None}})
+        mended = space.until_serving("mistaken")
+
+    assert "failure" not in mended["status"], facts(mended)
+    assert ask(space.url("mistaken"), "mistaken", exchange.question) == exchange.answer
+    assert asked.trouble == []
+    assert asked.right > 0
+    assert uids(healthy.pods("otter")) == uids(before)
+    assert restarts(healthy.pods("otter")) == 0
+
+
+def put(space: Space, name: str, **spec: object) -> None:
+    """A model of the good checkpoint with something wrong in its spec."""
+    space.model(name, space.spec("pvc://weights/tiny", **spec))
+
+
+def check(body: Body, text: str) -> None:
+    """The message of Ready and the failure hold a text."""
+    assert documents.condition(body, "Ready")["status"] == "False", facts(body)
+    assert text in documents.condition(body, "Ready")["message"], facts(body)
+    assert text in body["status"]["failure"]["message"], facts(body)
