@@ -4,15 +4,23 @@ import hashlib
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from quantized_model_jobs.digests import VerificationStoppedError, file_sha256
 from quantized_model_operator.domain import checkpoint_files
 from quantized_model_operator.domain.checkpoint import CheckpointProblem
 from quantized_model_operator.domain.checkpoint_inspection import Evidence
+from quantized_model_operator.domain.data_samples import wanted_samples
 from quantized_model_operator.domain.readable_text import first_and_count, readable_name
-from quantized_model_operator.domain.safetensors_header import MAX_HEADER_BYTES, PREFIX_BYTES
+from quantized_model_operator.domain.safetensors_header import (
+    MAX_HEADER_BYTES,
+    PREFIX_BYTES,
+    DamagedShardError,
+    parse_header,
+)
 from quantized_model_operator.domain.weight_file_checks import weight_map_of
 from quantized_model_operator.domain.weights_manifest import (
     CHECKSUMS,
@@ -64,6 +72,8 @@ def gather(uri: str, claim_uid: str, folder: Path, time_budget_seconds: float) -
         first_bytes = {name: _header(folder / name) for name in weights}
         wanted = checkpoint_files.serving_files(sizes, weight_map)
         verification = _verify(folder, sizes, wanted, first_bytes, until)
+        is_proven = verification.integrity == "Manifest"
+        samples = {} if is_proven else _samples(folder, sizes, first_bytes)
     except PermissionError as error:
         name = readable_name(Path(str(error.filename)).name)
         message = f"{name} may not be read by the user of the pod; make the files readable for it"
@@ -74,6 +84,7 @@ def gather(uri: str, claim_uid: str, folder: Path, time_budget_seconds: float) -
         sizes=sizes,
         documents=documents,
         first_bytes=first_bytes,
+        samples=samples,
         digests=verification.digests,
         integrity=verification.integrity,
         problems=verification.problems,
@@ -105,6 +116,22 @@ def _header(path: Path) -> bytes:
         prefix = file.read(PREFIX_BYTES)
         length = int.from_bytes(prefix, "little")
         return prefix + file.read(length) if length <= MAX_HEADER_BYTES else prefix
+
+
+def _samples(
+    folder: Path, sizes: Mapping[str, int], first_bytes: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    headers = {}
+    for name, content in first_bytes.items():
+        with suppress(DamagedShardError):  # told by the verdict
+            headers[name] = parse_header(content, sizes[name])
+    samples = {}
+    for file, ranges in groupby(wanted_samples(headers), key=lambda wanted: wanted.file):
+        with (folder / file).open("rb") as opened:
+            for wanted in ranges:
+                opened.seek(wanted.begin)
+                samples[wanted.tensor] = opened.read(wanted.end - wanted.begin)
+    return samples
 
 
 def _verify(

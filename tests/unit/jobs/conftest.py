@@ -44,3 +44,15 @@ def report_path(tmp_path: Path) -> Path:
     path = tmp_path / "termination-log"
     path.touch()
     return path
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> Path:
+    """The folder to fill; it does not exist yet."""
+    return tmp_path / "models/otter"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """The repository's own files."""
+    return tmp_path / "hub/zoo/otter"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
     from hub import Hub
 
-VERDICT, TRY_AGAIN, REFUSED = 0, 1, 2
+VERDICT, FILLED, TRY_AGAIN, REFUSED = 0, 0, 1, 2
+OTTER = "zoo/otter"
+MANIFEST = "quantized-model-manifest.json"
 
 
 def read_report(path: Path) -> InspectionReport:
@@ -86,6 +89,18 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def manifest_of(folder: Path) -> dict[str, dict[str, object]]:
     """The files that the manifest in a folder names."""
-    document = json.loads((folder / "quantized-model-manifest.json").read_text())
+    document = json.loads((folder / MANIFEST).read_text())
     files: dict[str, dict[str, object]] = document["files"]
     return files
+
+
+def assert_filled(destination: Path, source: Path) -> None:
+    """The folder holds exactly the files of the repository and their digests."""
+    expected = files_of(source)
+    found = files_of(destination)
+    found.pop(MANIFEST)
+    assert found == expected
+    assert manifest_of(destination) == {
+        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in expected.items()
+    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import signal
 import subprocess
@@ -22,49 +21,24 @@ from quantized_model_jobs.hub_errors import HubRefusalError
 from quantized_model_jobs.hub_repository import HubFile
 from unit.jobs.conftest import GATED, GOOD_TOKEN
 from unit.jobs.program_runs import (
+    FILLED,
+    MANIFEST,
+    OTTER,
     REFUSED,
     TRY_AGAIN,
-    VERDICT,
+    assert_filled,
     fetch_arguments,
     files_of,
-    manifest_of,
     read_report,
     run_fetch,
     the_problem,
 )
-from unit.tiny_checkpoint import shard_names, write_checkpoint
+from unit.tiny_checkpoint import shard_names
 
 if TYPE_CHECKING:
     from hub import Hub
 
-OTTER = "zoo/otter"
 SHARD = shard_names(3)[0]
-MANIFEST = "quantized-model-manifest.json"
-FILLED = VERDICT
-
-
-@pytest.fixture
-def destination(tmp_path: Path) -> Path:
-    """The folder to fill; it does not exist yet."""
-    return tmp_path / "models/otter"
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """The repository's own files."""
-    return tmp_path / "hub" / OTTER
-
-
-def assert_filled(destination: Path, source: Path) -> None:
-    """The folder holds exactly the files of the repository and their digests."""
-    expected = files_of(source)
-    found = files_of(destination)
-    found.pop(MANIFEST)
-    assert found == expected
-    assert manifest_of(destination) == {
-        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for name, content in expected.items()
-    }
 
 
 def test_all_files_arrive_with_a_manifest(
@@ -338,66 +312,3 @@ def test_a_folder_that_cannot_exist_is_refused(hub: Hub, tmp_path: Path, report_
     blocked.write_text("")
     assert run_fetch(hub, OTTER, blocked / "otter", report_path) == REFUSED
     assert the_problem(read_report(report_path))[0] == "FetchFailed"
-
-
-def test_two_programs_transfer_once(
-    hub: Hub, destination: Path, source: Path, report_path: Path
-) -> None:
-    """Pods that share a volume fetch once; the others wait and then find everything there."""
-    hub.faults.bytes_per_second = 1_000_000
-    arguments = fetch_arguments(hub, OTTER, destination, report_path)
-    command = [sys.executable, "-m", "quantized_model_jobs.fetch", *arguments]
-    programs = [subprocess.Popen(command) for _ in range(3)]  # noqa: S603 - our own program
-    assert [program.wait(60) for program in programs] == [FILLED] * 3
-    assert_filled(destination, source)
-    sizes = {f"{OTTER}/{name}": len(content) for name, content in files_of(source).items()}
-    assert dict(hub.bytes_sent) == sizes
-
-
-def test_a_frozen_program_is_replaced(
-    hub: Hub, destination: Path, source: Path, report_path: Path
-) -> None:
-    """When the one that fetches stands still another goes on, and the first gives way."""
-    hub.faults.bytes_per_second = 300_000
-    arguments = fetch_arguments(hub, OTTER, destination, report_path)
-    command = [sys.executable, "-m", "quantized_model_jobs.fetch", *arguments]
-    with subprocess.Popen(command) as frozen:  # noqa: S603 - our own program
-        while hub.bytes_sent[f"{OTTER}/{SHARD}"] < 100_000:
-            Event().wait(0.05)
-        frozen.send_signal(signal.SIGSTOP)
-        hub.faults.bytes_per_second = None
-        try:
-            assert run_fetch(hub, OTTER, destination, report_path) == FILLED
-        finally:
-            frozen.send_signal(signal.SIGCONT)
-        assert frozen.wait(30) == FILLED
-    assert_filled(destination, source)
-
-
-def test_a_restarted_container_does_not_wait(
-    hub: Hub, destination: Path, source: Path, report_path: Path
-) -> None:
-    """The lock of the same pod's dead container is taken over at once."""
-    hub.faults.bytes_per_second = 300_000
-    arguments = fetch_arguments(hub, OTTER, destination, report_path)
-    arguments += ["--holder", "pod-1", "--stale-seconds", "600"]
-    command = [sys.executable, "-m", "quantized_model_jobs.fetch", *arguments]
-    with subprocess.Popen(command) as killed:  # noqa: S603 - our own program
-        while not hub.bytes_sent[f"{OTTER}/{SHARD}"]:
-            Event().wait(0.05)
-        killed.kill()
-    hub.faults.bytes_per_second = None
-    more = ("--holder", "pod-1", "--stale-seconds", "600")
-    assert run_fetch(hub, OTTER, destination, report_path, *more) == FILLED
-    assert_filled(destination, source)
-
-
-def test_several_checkpoints_do_not_disturb_each_other(
-    hub: Hub, tmp_path: Path, report_path: Path
-) -> None:
-    """Folders beside each other on one volume are independent."""
-    write_checkpoint(tmp_path / "hub/zoo/mink")
-    for name in (OTTER, "zoo/mink"):
-        folder = tmp_path / "models" / name
-        assert run_fetch(hub, name, folder, report_path) == FILLED
-        assert_filled(folder, tmp_path / "hub" / name)

@@ -80,6 +80,13 @@ def truncate(folder: Path) -> None:
     os.truncate(folder / SINGLE, (folder / SINGLE).stat().st_size // 2)
 
 
+def leave_zeros(folder: Path) -> None:
+    """End a copy early in a file whose size was reserved."""
+    size = (folder / SINGLE).stat().st_size
+    os.truncate(folder / SINGLE, size // 2)
+    os.truncate(folder / SINGLE, size)
+
+
 FAULTS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "half of the file": (truncate, "ShardTruncated", SINGLE),
     "header overwritten": (
@@ -87,6 +94,12 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "ShardDamaged",
         SINGLE,
     ),
+    "data overwritten": (
+        lambda folder: overwrite(folder / SINGLE, 1_000_000, 200_000),
+        "ShardDamaged",
+        "impossible values",
+    ),
+    "end of a copy missing": (leave_zeros, "ShardDamaged", "impossible values"),
     "empty file": (lambda folder: os.truncate(folder / SINGLE, 0), "ShardTruncated", SINGLE),
     "tensor missing": (drop_tensor, "TensorMissing", "model.layers.1.mlp.down_proj.qweight"),
     "no tokenizer": (remove_tokenizer, "TokenizerMissing", "tokenizer.json"),
@@ -148,8 +161,8 @@ def test_int8_data_declared_as_4_bits_is_refused(tmp_path: Path, report_path: Pa
 
 
 def test_overwritten_data_is_invisible_without_digests(folder: Path, report_path: Path) -> None:
-    """Headers prove nothing about data, and the report says so."""
-    overwrite(folder / SINGLE, 1_000_000, 200_000)
+    """Neither headers nor samples prove data, and the report says so."""
+    overwrite(folder / SINGLE, 100_000, 1000)  # in the embedding
     code, report = inspect_claim(folder, report_path)
     assert code == VERDICT
     assert report.facts is not None

@@ -196,7 +196,13 @@ def fused_linears(seen: Subject) -> Iterator[CheckpointProblem]:
             for member in group
             if f"{parent}.{member}" in seen.modules
         }
-        if len({_kind(module) for module in members.values()}) > 1:
+        # What is incomplete has been named already.
+        kinds = {
+            _kind(module)
+            for module in members.values()
+            if is_complete(module) or not is_quantized(module)
+        }
+        if len(kinds) > 1:
             different.append(f"{parent}.{'/'.join(group)}")
     if different:
         yield CheckpointProblem(
@@ -255,7 +261,7 @@ def _disagreement(name: str, module: Module, settings: QuantizationSettings) -> 
 def _kind(module: Module) -> tuple[int, int] | None:
     if not is_quantized(module):
         return None
-    derived = derive(module) if is_complete(module) else None
+    derived = derive(module)
     return (derived.bits, derived.group_size) if derived else (0, 0)
 
 

@@ -18,6 +18,7 @@ from quantized_model_operator.domain.checkpoint_config import (
     read_object,
 )
 from quantized_model_operator.domain.checkpoint_warnings import warnings_of
+from quantized_model_operator.domain.data_samples import sample_problems
 from quantized_model_operator.domain.quantization_settings import (
     QuantizationSettings,
     UnusableSettingsError,
@@ -55,6 +56,8 @@ class Evidence:
     """Content of those of ``checkpoint_files.DOCUMENTS`` that exist."""
     first_bytes: Mapping[str, bytes]
     """The beginning of each weight file that exists: at least its header, if it has one."""
+    samples: Mapping[str, bytes] = field(default_factory=dict)
+    """The first bytes of tensors, where ``data_samples`` asked for them."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """Digest of each file that serving needs; of a header where the file was not read whole."""
     integrity: str = "Unverified"
@@ -75,6 +78,7 @@ def inspect_checkpoint(evidence: Evidence) -> InspectionReport:
     if config and settings and headers and whole:
         seen = subject(config, settings, modules_of(_tensors(headers)))
         problems += tensor_problems(seen)
+        problems += sample_problems(evidence.samples, headers, settings)
     if not checkpoint_files.has_tokenizer(evidence.sizes):
         problems.append(_NO_TOKENIZER)
     problems += evidence.problems
