@@ -6,12 +6,14 @@ FOLDER/.quantized-model-fetch/lock          who is fetching
 FOLDER/.quantized-model-fetch/*.part        partly fetched files
 """
 
+import errno
 import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any
 
 from quantized_model_jobs.digests import file_sha256
 from quantized_model_operator.domain.checkpoint_files import is_plain_path
@@ -23,6 +25,7 @@ from quantized_model_operator.domain.weights_manifest import (
     manifest_to_json,
 )
 
+_NO_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 _WORK = ".quantized-model-fetch"
 
 
@@ -89,8 +92,7 @@ class CacheFolder:
         temporary = self._work / f"manifest.{self._instance}"
         with temporary.open("w", encoding="utf-8") as file:
             file.write(manifest_to_json(manifest))
-            file.flush()
-            os.fsync(file.fileno())
+            bring_to_disk(file)
         temporary.replace(self.folder / MANIFEST)
 
     def adopt_part(self, name: str, digest: str) -> Path:
@@ -129,6 +131,16 @@ class CacheFolder:
         for pattern in ("*.part", "manifest.*", "lock.*"):
             for path in self._work.glob(pattern):
                 path.unlink(missing_ok=True)
+
+
+def bring_to_disk(file: IO[Any]) -> None:
+    """Flush a file down to the disk, where its volume knows how; some network volumes do not."""
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def _size_or_zero(path: Path) -> int:

@@ -1,14 +1,13 @@
 """I/O: one file from the hub into the cache folder: resumed, verified, then put in place."""
 
 import hashlib
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO
 
-from quantized_model_jobs.cache_folder import CacheFolder
+from quantized_model_jobs.cache_folder import CacheFolder, bring_to_disk
 from quantized_model_jobs.digests import BLOCK_BYTES, file_sha256, git_blob_sha1
 from quantized_model_jobs.download_progress import DownloadProgress, say
 from quantized_model_jobs.hub_errors import HubUnreachableError, refused
@@ -64,8 +63,7 @@ class _Content:
 
     def flush(self) -> None:
         """Bring the bytes to the disk."""
-        self._target.flush()
-        os.fsync(self._target.fileno())
+        bring_to_disk(self._target)
 
     def is_right(self) -> bool:
         """Whether the bytes have the digest that the hub states."""
