@@ -122,7 +122,7 @@ cluster-down: ## End the local Kubernetes in DIR
 
 .PHONY: bench
 bench: $(READY) ## Measure reconcile speed, memory and writes
-	@$(PY) -m pytest tests/bench
+	@$(PY) tests/bench/bench.py
 
 .PHONY: requirements
 requirements: $(READY) ## Resolve all pinned requirements anew

@@ -15,7 +15,7 @@ from qmo_cluster.settings import Layout, Settings
 from qmo_cluster.startup import start_control_plane, start_kwok, start_node
 
 # Services of the control plane profile lead nowhere: no proxy serves them.
-_VIRTUAL_SERVICE_CIDR = "10.96.0.0/24"
+_VIRTUAL_SERVICE_CIDR = "10.96.0.0/20"
 # A socket's path has at most 107 characters; the kubelet makes kubelet/pod-resources/kubelet.sock.
 _LONGEST_DIRECTORY = 107 - len("/kubelet/pod-resources/kubelet.sock")
 

@@ -37,7 +37,7 @@ def test_a_kubeconfig_is_private_and_complete(tmp_path: Path) -> None:
         directory=tmp_path,
         host="127.0.0.1",
         pod_cidr="",
-        service_cidr="10.96.0.0/24",
+        service_cidr="10.96.0.0/20",
         ports={"kube-apiserver": 21001},
         audit=False,
     )

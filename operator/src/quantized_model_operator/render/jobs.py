@@ -19,6 +19,8 @@ from quantized_model_operator.settings import Settings
 INSPECT_DEADLINE_SECONDS = 240
 FETCH_STALL_SECONDS = 60
 _RETRIES_OF_ONE_JOB = 3
+_VERDICT_EXIT_CODE = 2
+"""Of ``quantized_model_jobs.fetch``: trying again would not help."""
 
 
 def inspection_job(plan: Plan, settings: Settings, claim: ObservedClaim | None) -> Manifest | None:
@@ -88,13 +90,14 @@ def _program(
     name: str, arguments: list[str], model: ResolvedModel, settings: Settings
 ) -> dict[str, Any]:
     memory = {"inspect": "512Mi", "fetch": "1Gi"}[name]
+    identity = {"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
     return {
         "name": name,
         "image": settings.operator_image,
         "imagePullPolicy": settings.operator_image_pull_policy,
         "command": ["python3", "-m", f"quantized_model_jobs.{name}"],
         "args": [*arguments, "--report", "/dev/termination-log"],
-        "env": [*pod.hub_variables(model, settings), {"name": "HOME", "value": "/tmp"}],  # noqa: S108
+        "env": [*pod.hub_variables(model, settings), {"name": "HOME", "value": "/tmp"}, identity],  # noqa: S108
         "resources": {
             "requests": {"cpu": "100m", "memory": "128Mi"},
             "limits": {"memory": memory},
@@ -103,6 +106,16 @@ def _program(
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
     }
+
+
+def _verdict_rule(component: Component) -> dict[str, Any]:
+    """A verdict ends the Job at once."""
+    on_exit_codes = {
+        "containerName": component.value,
+        "operator": "In",
+        "values": [_VERDICT_EXIT_CODE],
+    }
+    return {"action": "FailJob", "onExitCodes": on_exit_codes}
 
 
 def _job(
@@ -130,6 +143,7 @@ def _job(
         ),
         "spec": {
             "backoffLimit": _RETRIES_OF_ONE_JOB,
+            "podFailurePolicy": {"rules": [_verdict_rule(component)]},
             "template": {
                 "metadata": {"labels": metadata.labels(model, component)},
                 "spec": spec,
