@@ -122,7 +122,7 @@ cluster-down: ## End the local Kubernetes in DIR
 
 .PHONY: bench
 bench: $(READY) ## Measure reconcile speed, memory and writes
-	@$(PY) tests/bench/bench.py
+	@PYTHONPATH=tests:tests/cluster $(PY) tests/bench/bench.py
 
 .PHONY: requirements
 requirements: $(READY) ## Resolve all pinned requirements anew

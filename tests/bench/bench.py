@@ -19,14 +19,10 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-for folder in ("tests", "tests/cluster", "tests/tools"):
-    sys.path.insert(0, str(REPOSITORY / folder))
 
 from e2e.support import account, documents
 from e2e.support.audit import WRITES, Audit, Request
@@ -39,6 +35,7 @@ from qmo_cluster.programs import Profile
 from qmo_cluster.progress import Progress
 from qmo_cluster.waiting import wait_until
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 NAMESPACE = "bench"
 _PARALLEL_CREATES = 16
 _QUIET_SECONDS = 5.0
@@ -214,12 +211,16 @@ def table(results: list[Result]) -> str:
     lines = [
         "# Benchmark: from QuantizedModels to Deployments and Services",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores shared with API server, etcd and "
-        f"controller manager, {versions}, load average {load:.1f} at the end. One run each; "
-        "requests are exact, times are noisy. `make bench` writes this file.",
+        (
+            f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores shared with API server, etcd and "
+            f"controller manager, {versions}, load average {load:.1f} at the end. One run each; "
+            "requests are exact, times are noisy. `make bench` writes this file."
+        ),
         "",
-        "| models | created in | p50 | p99 | all | writes per model | reads per model | writes at "
-        "rest | peak RSS | CPU | ready in |",
+        (
+            "| models | created in | p50 | p99 | all | writes per model | reads per model "
+            "| writes at rest | peak RSS | CPU | ready in |"
+        ),
         "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [_row(result) for result in results]
