@@ -203,7 +203,12 @@ class Leader:
                 logger.warning("cannot delete an unreferenced record: %s", error)
 
     async def _reconcile(self, key: ModelKey, now: datetime) -> Outcome:
-        outcome = await reconcile(key, self._gateway, self._around.settings, now)
+        try:
+            return await reconcile(key, self._gateway, self._around.settings, now)
+        finally:
+            self._record(key)
+
+    def _record(self, key: ModelKey) -> None:
         metrics, body = self._around.metrics, self._models.get(key)
         if body is None:
             metrics.forget_model(key)
@@ -212,7 +217,6 @@ class Leader:
             metrics.record_model(
                 key, body.get("status") or {}, 1 if replicas is None else int(replicas)
             )
-        return outcome
 
     def _heard(self) -> None:
         self._heard_at = time.monotonic()
