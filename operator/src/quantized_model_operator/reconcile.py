@@ -11,8 +11,8 @@ from quantized_model_operator.report.status import report, report_invalid
 from quantized_model_operator.resolve import resolve
 from quantized_model_operator.settings import Settings
 
-NAME_TAKEN_RETRY_SECONDS = 30.0
-"""No event tells that an object of somebody else is gone: the caches hold only our own."""
+REFUSED_RETRY_SECONDS = 30.0
+"""No event tells that a name of somebody else is free again, or that a quota has room."""
 
 
 async def reconcile(key: ModelKey, gateway: Gateway, settings: Settings, now: datetime) -> Outcome:
@@ -28,8 +28,8 @@ async def reconcile(key: ModelKey, gateway: Gateway, settings: Settings, now: da
         applied = await gateway.apply(observed, desired)  # I/O
         result = report(planned, observed, applied, settings)  # pure
         retry_after_seconds = planned.retry_after_seconds
-        if applied.conflicts:
-            retry_after_seconds = NAME_TAKEN_RETRY_SECONDS
+        if applied.conflicts or applied.refusals:
+            retry_after_seconds = REFUSED_RETRY_SECONDS
     except InvalidModelError as error:
         result = report_invalid(error.problems, observed)  # pure
     written = await gateway.write_status(observed, result.status)  # I/O

@@ -10,7 +10,6 @@ from e2e.manifests import deployment, desired, job, record, service
 from quantized_model_operator.cluster.api_client import ApiClient
 from quantized_model_operator.cluster.api_errors import (
     ConflictError,
-    ForbiddenError,
     UndeclaredFieldError,
 )
 from quantized_model_operator.cluster.gateway import ModelEvent
@@ -159,12 +158,15 @@ async def test_a_restart_writes_nothing(
     await asyncio.wait({task})
 
 
-async def test_a_refusal_is_raised(bench: Bench) -> None:
-    """An apply that is forbidden is an error of the reconcile, not a conflict."""
+async def test_a_refusal_is_part_of_the_answer(bench: Bench) -> None:
+    """An apply that the server forbids is told with its answer, and it is no conflict of names."""
     observed = await bench.seen()
     bench.server.fail("PATCH", 403, reason="Forbidden")
-    with pytest.raises(ForbiddenError):
-        await bench.gateway.apply(observed, desired(service(observed)))
+    applied = await bench.gateway.apply(observed, desired(service(observed)))
+    (key,) = applied.refusals
+    assert key.kind == "Service"
+    assert not applied.conflicts
+    assert not applied.objects
 
 
 async def test_an_event_that_cannot_be_sent_is_not_an_error(bench: Bench) -> None:

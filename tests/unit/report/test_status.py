@@ -36,8 +36,14 @@ from unit.otter import (
 STARTING = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}
 
 
-def _report(seen: Observed, conflicts: Mapping[ObjectKey, str] | None = None) -> Report:
-    applied = AppliedObjects(objects=seen.children, writes=0, conflicts=conflicts or {})
+def _report(
+    seen: Observed,
+    conflicts: Mapping[ObjectKey, str] | None = None,
+    refusals: Mapping[ObjectKey, str] | None = None,
+) -> Report:
+    applied = AppliedObjects(
+        objects=seen.children, writes=0, conflicts=conflicts or {}, refusals=refusals or {}
+    )
     return report(planned(seen), seen, applied, SETTINGS)
 
 
@@ -220,6 +226,14 @@ def test_names_of_others_are_left_alone_and_told() -> None:
     ready = _conditions(_report(running(), conflicts))["Ready"]
     assert ready["reason"] == "NameTaken"
     assert "Service otter exists and belongs to somebody else" in ready["message"]
+
+
+def test_what_the_server_does_not_take_is_told() -> None:
+    """An object that validation, quota or admission refuses stalls the model with the answer."""
+    refusals = {ObjectKey("Job", "otter-inspect-1"): "exceeded quota: jobs"}
+    stalled = _conditions(_report(observed(), refusals=refusals))["Stalled"]
+    assert stalled["reason"] == "ObjectRefused"
+    assert "Job otter-inspect-1: exceeded quota: jobs" in stalled["message"]
 
 
 def test_an_invalid_spec_keeps_what_runs_in_sight() -> None:

@@ -90,6 +90,8 @@ REASONS: dict[str, str] = {
     "InsufficientGpuMemory": "The model does not fit into the memory of the GPUs.",
     "InsufficientMemory": "The model does not fit into spec.hardware.memory.",
     "NoAcceleratorInSight": "No node offers a GPU that fits, and no known product is named.",
+    "ObjectRefused": "The API server does not take an object that the model needs: it is not "
+    "valid, a quota is used up, or an admission rule forbids it. It is tried again.",
     "NameTaken": "An object with the name of this model exists and belongs to somebody else.",
     # Running
     "ImagePullFailed": "The image of a container cannot be pulled.",

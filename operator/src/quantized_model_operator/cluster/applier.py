@@ -19,6 +19,7 @@ from quantized_model_operator.cluster.api_client import ApiClient
 from quantized_model_operator.cluster.api_errors import (
     AlreadyExistsError,
     ConflictError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     OwnedByOtherError,
@@ -53,6 +54,7 @@ class NameTakenError(OwnedByOtherError):
 class _Outcome:
     objects: dict[ObjectKey, Manifest] = field(default_factory=dict)
     conflicts: dict[ObjectKey, str] = field(default_factory=dict)
+    refusals: dict[ObjectKey, str] = field(default_factory=dict)
     writes: int = 0
 
 
@@ -64,7 +66,11 @@ class Applier:
         self._caches = caches
 
     async def apply(self, observed: Observed, desired: DesiredObjects) -> AppliedObjects:
-        """Apply, then remove; any error but a name owned by others ends it where it is."""
+        """Apply, then remove.
+
+        A name owned by others and an object that the server refuses are part of the answer; any
+        other error ends it where it is.
+        """
         outcome = _Outcome()
         for manifest in desired.manifests():
             key = key_of(manifest)
@@ -72,10 +78,15 @@ class Applier:
                 outcome.objects[key] = await self._ensure(observed, key, manifest, outcome)
             except OwnedByOtherError as error:
                 outcome.conflicts[key] = error.message
+            except (InvalidError, ForbiddenError) as error:
+                outcome.refusals[key] = error.message
         for removal in desired.removals:
             await self._remove(observed.key.namespace, removal, outcome)
         return AppliedObjects(
-            objects=outcome.objects, writes=outcome.writes, conflicts=outcome.conflicts
+            objects=outcome.objects,
+            writes=outcome.writes,
+            conflicts=outcome.conflicts,
+            refusals=outcome.refusals,
         )
 
     async def _ensure(

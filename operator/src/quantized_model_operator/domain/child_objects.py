@@ -1,7 +1,7 @@
 """Pure: desired and applied objects as plain mappings; the stage is in the type."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from quantized_model_operator.domain.cluster_state import ObjectKey
@@ -50,6 +50,8 @@ class AppliedObjects:
     writes: int
     conflicts: Mapping[ObjectKey, str]
     """Names that somebody else owns, with the server's answer; nothing was written there."""
+    refusals: Mapping[ObjectKey, str] = field(default_factory=dict)
+    """What the API server did not take (validation, quota, admission), with its answer."""
 
 
 def key_of(manifest: Manifest) -> ObjectKey:

@@ -58,7 +58,7 @@ def report(plan: Plan, observed: Observed, applied: AppliedObjects, settings: Se
     """The status of a model that could be resolved; cannot fail."""
     state = readiness(plan, observed, applied)
     trouble = _trouble(plan, observed, state)
-    problems = (*_conflicts(applied), *plan.problems)
+    problems = (*_not_applied(applied), *plan.problems)
     findings = [
         _ready(plan, state, trouble, problems),
         *_stages(plan, observed, problems),
@@ -118,13 +118,19 @@ def _sentences(problems: Sequence[Problem]) -> str:
     return "; ".join(dict.fromkeys(problem.message for problem in problems))
 
 
-def _conflicts(applied: AppliedObjects) -> Iterator[Problem]:
+def _not_applied(applied: AppliedObjects) -> Iterator[Problem]:
     for key, answer in applied.conflicts.items():
         yield Problem(
             reason="NameTaken",
             field="metadata.name",
             message=f"metadata.name: {key.kind} {key.name} exists and belongs to somebody else, "
             f"so it was left alone; rename this model or remove that object ({answer})",
+        )
+    for key, answer in applied.refusals.items():
+        yield Problem(
+            reason="ObjectRefused",
+            field="spec",
+            message=f"the API server does not take {key.kind} {key.name}: {answer}",
         )
 
 
