@@ -11,6 +11,8 @@ from quantized_model_operator.report.status import report, report_invalid
 from quantized_model_operator.resolve import resolve
 from quantized_model_operator.settings import Settings
 
+ECHO_SECONDS = 1.0
+"""By then at the latest a new child is told; its event comes within milliseconds (ADR 0011)."""
 REFUSED_RETRY_SECONDS = 30.0
 """No event tells that a name of somebody else is free again, or that a quota has room."""
 
@@ -26,6 +28,8 @@ async def reconcile(key: ModelKey, gateway: Gateway, settings: Settings, now: da
         planned = plan(model, observed, now, settings)  # pure
         desired = render(planned, observed, settings)  # pure
         applied = await gateway.apply(observed, desired)  # I/O
+        if applied.has_newcomers(observed):
+            return Outcome(retry_after_seconds=ECHO_SECONDS)
         result = report(planned, observed, applied, settings)  # pure
         retry_after_seconds = planned.retry_after_seconds
         if applied.conflicts or applied.refusals:

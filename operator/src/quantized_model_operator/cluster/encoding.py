@@ -14,8 +14,12 @@ loads = orjson.loads
 
 
 def compact(document: Mapping[str, Any]) -> bytes:
-    """The document as JSON without spaces; views on mappings are copied on the way."""
-    return orjson.dumps(document, default=dict)
+    """The document as JSON without spaces; views on mappings are copied on the way.
+
+    The copy has the exact size: orjson shrinks a larger buffer, and kept by the thousand such
+    remains cost 30 MiB. Our measurement: tests/bench, 1000 models.
+    """
+    return bytes(memoryview(orjson.dumps(document, default=dict)))
 
 
 def canonical_hash(document: Mapping[str, Any]) -> str:

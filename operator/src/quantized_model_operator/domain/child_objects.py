@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from quantized_model_operator.domain.cluster_state import ObjectKey
+from quantized_model_operator.domain.cluster_state import ObjectKey, Observed
 
 Manifest = Mapping[str, Any]
 
@@ -52,6 +52,12 @@ class AppliedObjects:
     """Names that somebody else owns, with the server's answer; nothing was written there."""
     refusals: Mapping[ObjectKey, str] = field(default_factory=dict)
     """What the API server did not take (validation, quota, admission), with its answer."""
+
+    def has_newcomers(self, observed: Observed) -> bool:
+        """Whether a child exists now that did not before, and nothing stood against any other."""
+        return not (self.conflicts or self.refusals) and any(
+            key.kind != "ConfigMap" and key not in observed.children for key in self.objects
+        )
 
 
 def key_of(manifest: Manifest) -> ObjectKey:
