@@ -3,6 +3,7 @@
 import pytest
 
 from e2e.support import documents
+from e2e.support.audit import STATUS
 from e2e.support.documents import claim_spec, cpu_spec
 from e2e.support.world import World
 from qmo_cluster.api_client import ApiError
@@ -70,7 +71,7 @@ def test_a_bad_change_stops_nothing_that_runs(world: World) -> None:
 
     assert documents.condition(stalled, "Available")["status"] == "True"
     assert documents.condition(stalled, "Ready")["status"] == "False"
-    assert world.writes(mark) == {"patch quantizedmodels/status": 1, "create events": 1}
+    assert world.writes(mark) == {STATUS: 1, "create events": 1}
     assert world.the("deployments", "otter")["spec"] == before
 
 
@@ -111,7 +112,7 @@ def test_refused_input_is_quiet(world: World) -> None:
     world.settle(11.0)
 
     written = world.audit.writes(world.account.user, mark)
-    assert written == {"patch quantizedmodels/status": 1, "create events": 1}
+    assert written == {STATUS: 1, "create events": 1}
 
 
 def test_what_the_api_server_refuses_is_told(world: World) -> None:

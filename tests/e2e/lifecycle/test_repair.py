@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from e2e.support import documents
+from e2e.support.audit import STATUS
 from e2e.support.documents import claim_spec
 from e2e.support.world import Body, World
 
 pytestmark = pytest.mark.e2e
 
-STATUS = "patch quantizedmodels/status"
 MOST_SECONDS = 1.0
 
 
