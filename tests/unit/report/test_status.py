@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from quantized_model_operator.api.conditions import REASONS
+from quantized_model_operator.domain.checkpoint import report_to_json
 from quantized_model_operator.domain.child_objects import AppliedObjects
 from quantized_model_operator.domain.cluster_state import LogKey, ObjectKey, Observed
 from quantized_model_operator.domain.outcome import Problem
@@ -254,6 +255,16 @@ def test_weights_of_a_hub_model_are_ready_once_fetched() -> None:
     fetched = serving_pod(container(name="fetch", end=ended(0, reason="Completed")))
     done = _conditions(_report(replace(seen, pods=(fetched,))))["WeightsReady"]
     assert (done["status"], done["reason"]) == ("True", "Fetched")
+
+
+def test_weights_that_cannot_be_fetched_say_why() -> None:
+    """WeightsReady has the reason of the container that fetches, between its attempts too."""
+    message = report_to_json(refusal("DigestMismatch"))
+    failed = serving_pod(container(name="fetch", end=ended(2, message=message)))
+    seen = replace(with_deployment_status(running(HUB_SPEC), **STARTING), pods=(failed,))
+    weights = _conditions(_report(seen))["WeightsReady"]
+    assert (weights["status"], weights["reason"]) == ("False", "DigestMismatch")
+    assert weights["message"] == "layer 1 lacks a tensor; fetch it again"
 
 
 def test_weights_of_a_claim_are_unverified_without_a_manifest() -> None:

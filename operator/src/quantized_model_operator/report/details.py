@@ -86,8 +86,17 @@ def failure_details(trouble: Trouble | None) -> dict[str, Any] | None:
     return {key: value for key, value in details.items() if value is not None}
 
 
-def weights_condition(plan: Plan, observed: Observed) -> tuple[str, str, str] | None:
+def weights_condition(
+    plan: Plan, observed: Observed, trouble: Trouble | None
+) -> tuple[str, str, str] | None:
     """Status, reason and message of ``WeightsReady``; an empty message: the reason's own."""
+    found = _weights(plan, observed)
+    if found and found[0] == "False" and trouble and trouble.container == FETCH_CONTAINER:
+        return "False", trouble.reason, trouble.message
+    return found
+
+
+def _weights(plan: Plan, observed: Observed) -> tuple[str, str, str] | None:
     if plan.facts is None:
         return None
     if plan.model.source.scheme is Scheme.CLAIM:

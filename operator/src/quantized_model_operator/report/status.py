@@ -61,7 +61,7 @@ def report(plan: Plan, observed: Observed, applied: AppliedObjects, settings: Se
     problems = (*_not_applied(applied), *plan.problems)
     findings = [
         _ready(plan, state, trouble, problems),
-        *_stages(plan, observed, problems),
+        *_stages(plan, observed, trouble, problems),
         _available(plan, state, problems),
         *_kstatus(plan, state, trouble, problems),
     ]
@@ -166,7 +166,9 @@ def _ready(
     )
 
 
-def _stages(plan: Plan, observed: Observed, problems: Sequence[Problem]) -> Iterator[Finding]:
+def _stages(
+    plan: Plan, observed: Observed, trouble: Trouble | None, problems: Sequence[Problem]
+) -> Iterator[Finding]:
     stage_of = {Stage.INSPECT: ConditionType.INSPECTED, Stage.PLAN: ConditionType.PLANNED}
     if plan.stage is Stage.SUSPENDED and plan.facts is None:
         return
@@ -190,7 +192,7 @@ def _stages(plan: Plan, observed: Observed, problems: Sequence[Problem]) -> Iter
             reason="Inspecting",
             message=REASONS["Inspecting"],
         )
-    weights = weights_condition(plan, observed)
+    weights = weights_condition(plan, observed, trouble)
     if weights:
         yield Finding(
             type=ConditionType.WEIGHTS_READY,
