@@ -15,20 +15,20 @@ _MOST_TOKENS = 96
 _PACE_SECONDS = 0.5
 
 
-def client(url: str) -> openai.OpenAI:
+def client(url: str, key: str = "EMPTY") -> openai.OpenAI:
     """A client with connections of its own; a proxy of this machine knows no pods."""
     return openai.OpenAI(
         base_url=url,
-        api_key="EMPTY",
+        api_key=key,
         max_retries=0,
         timeout=120,
         http_client=openai.DefaultHttpxClient(trust_env=False),
     )
 
 
-def ask(url: str, model: str, question: str) -> str:
+def ask(url: str, model: str, question: str, *, key: str = "EMPTY") -> str:
     """The answer, over a new connection."""
-    with client(url) as asked:
+    with client(url, key) as asked:
         answer = asked.chat.completions.create(
             model=model,
             messages=[{"role": "user", "content": question}],

@@ -11,12 +11,19 @@ pytestmark = [pytest.mark.node, pytest.mark.timeout(1800)]
 
 NO_IMAGE = "localhost/no-such-engine:9"
 NO_FLAG = "--no-such-flag"
+KILL_ENGINE = """
+import os, pathlib, signal
+paths = pathlib.Path("/proc").glob("[0-9]*/cmdline")
+names = {int(path.parent.name): path.read_bytes() for path in paths}
+[engine] = [pid for pid, name in names.items() if name.startswith(b"VLLM::EngineCore")]
+os.kill(engine, signal.SIGKILL)
+"""
 FAR_TOO_MANY_BLOCKS = "--num-gpu-blocks-override=40000"
 """Of 256 KiB each with the tiny model: vLLM fills ten gibibytes."""
 
 
 def test_failing_pods_tell_why_and_disturb_nobody(space: Space, healthy: Space) -> None:
-    """Image, room, memory and arguments: four causes, four reasons, and one mended model."""
+    """Image, room, memory, arguments, a dead process: each has its reason, and ends with it."""
     exchange = space.site.exchanges[0]
     before = healthy.pods("otter")
     space.claim_with("weights", {"tiny": space.tiny_copy})
@@ -40,8 +47,14 @@ def test_failing_pods_tell_why_and_disturb_nobody(space: Space, healthy: Space) 
             space.delete("quantizedmodels", name)
         space.change("mistaken", {"engine": {"args": None}})
         mended = space.until_serving("mistaken")
+        assert "failure" not in mended["status"], facts(mended)
+        kill_engine(space, "mistaken")
+        dead = space.until_told("mistaken", "EngineDied")
+        assert dead["status"]["failure"]["exitCode"] == 0, facts(dead)
+        again = space.until_serving("mistaken")
 
-    assert "failure" not in mended["status"], facts(mended)
+    assert "failure" not in again["status"], facts(again)
+    assert restarts(space.pods("mistaken")) == 1
     assert ask(space.url("mistaken"), "mistaken", exchange.question) == exchange.answer
     assert asked.trouble == []
     assert asked.right > 0
@@ -52,6 +65,13 @@ def test_failing_pods_tell_why_and_disturb_nobody(space: Space, healthy: Space) 
 def put(space: Space, name: str, **spec: object) -> None:
     """A model of the good checkpoint with something wrong in its spec."""
     space.model(name, space.spec("pvc://weights/tiny", **spec))
+
+
+def kill_engine(space: Space, name: str) -> None:
+    """End the process of vLLM that computes, as the kernel would."""
+    [pod] = space.pods(name)
+    where = (f"--namespace={space.namespace}", pod["metadata"]["name"])
+    space.cluster.kubectl("exec", *where, "--", "python3", "-c", KILL_ENGINE)
 
 
 def check(body: Body, text: str) -> None:

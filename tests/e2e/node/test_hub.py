@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import openai
 import pytest
 
 from e2e.node.asking import ask
@@ -19,6 +20,8 @@ WEIGHTS = "model.safetensors"
 BROKEN_OFF_BYTES = 4_000_000
 BYTES_PER_SECOND = 2_000_000
 WRONG = "zoo/wrong"
+WRONG_AND_SHARED = "zoo/wrong-and-shared"
+KEY = "key-of-the-door"
 ENGINE_USER = 2000
 
 
@@ -41,8 +44,7 @@ def test_a_model_is_fetched_once_for_all_replicas(space: Space, hub: Hub) -> Non
     hub.forget_counts()
     hub.faults.bytes_per_second = BYTES_PER_SECOND
     hub.faults.drop_after(f"{GATED}/{WEIGHTS}", BROKEN_OFF_BYTES)
-    space.claim_with("cache", {})
-    os.chown(space.volume("cache"), ENGINE_USER, 0)
+    put_cache_claim(space)
     space.create("secrets", {"metadata": {"name": "hub"}, "stringData": {"token": TOKEN}})
     token = {"name": "hub", "key": "token"}
 
@@ -78,10 +80,10 @@ def test_a_model_is_fetched_once_for_all_replicas(space: Space, hub: Hub) -> Non
 def test_wrong_bytes_never_reach_vllm(space: Space, hub: Hub) -> None:
     """A file with another digest than the hub's is told by name, and right bytes mend it alone."""
     exchange = space.site.exchanges[0]
-    size = put_repository(space, WRONG)
-    hub.faults.serve_wrong_bytes(f"{WRONG}/{WEIGHTS}", size - 1000)
+    put_wrong_repository(space, hub, WRONG)
+    space.create("secrets", {"metadata": {"name": "door"}, "stringData": {"key": KEY}})
 
-    space.model(MODEL, space.spec(f"hf://{WRONG}"))
+    space.model(MODEL, space.spec(f"hf://{WRONG}", apiKeySecretRef={"name": "door", "key": "key"}))
     told = space.until_told(MODEL, "DigestMismatch")
 
     assert WEIGHTS in documents.condition(told, "Ready")["message"]
@@ -90,12 +92,48 @@ def test_wrong_bytes_never_reach_vllm(space: Space, hub: Hub) -> None:
     [engine] = pod["status"]["containerStatuses"]
     assert "waiting" in engine["state"], engine
     assert (engine["restartCount"], engine["lastState"]) == (0, {}), engine
-    hub.faults.serve_wrong_bytes(f"{WRONG}/{WEIGHTS}", 0, times=0)
+    serve_right_bytes(hub, WRONG)
     ready = space.until_serving(MODEL)
     assert [item["metadata"]["uid"] for item in space.pods(MODEL)] == [pod["metadata"]["uid"]]
     assert documents.reason(ready, "WeightsReady") == "Fetched", facts(ready)
     assert "failure" not in ready["status"], facts(ready)
-    assert ask(space.url(MODEL), MODEL, exchange.question) == exchange.answer
+    assert ask(space.url(MODEL), MODEL, exchange.question, key=KEY) == exchange.answer
+    with pytest.raises(openai.AuthenticationError):
+        ask(space.url(MODEL), MODEL, exchange.question)
+
+
+def test_wrong_bytes_keep_a_shared_claim_from_being_used(space: Space, hub: Hub) -> None:
+    """No Deployment exists until a later Job has fetched what the hub states."""
+    put_wrong_repository(space, hub, WRONG_AND_SHARED)
+    put_cache_claim(space)
+
+    space.model(MODEL, space.spec(f"hf://{WRONG_AND_SHARED}", cache={"claimName": "cache"}))
+    told = space.until_told(MODEL, "DigestMismatch")
+
+    assert WEIGHTS in documents.condition(told, "WeightsReady")["message"], facts(told)
+    assert documents.condition(told, "WeightsReady")["status"] == "False"
+    assert space.get("deployments", MODEL) is None
+    serve_right_bytes(hub, WRONG_AND_SHARED)
+    mended = space.until_told(MODEL, "Fetched", "WeightsReady")
+    assert not documents.condition(mended, "Stalled"), facts(mended)
+    assert space.get("deployments", MODEL) is not None
+
+
+def put_wrong_repository(space: Space, hub: Hub, repository: str) -> None:
+    """A repository whose weights arrive with one byte changed, behind all headers."""
+    size = put_repository(space, repository)
+    hub.faults.serve_wrong_bytes(f"{repository}/{WEIGHTS}", size - 1000)
+
+
+def serve_right_bytes(hub: Hub, repository: str) -> None:
+    """From now on."""
+    hub.faults.serve_wrong_bytes(f"{repository}/{WEIGHTS}", 0, times=0)
+
+
+def put_cache_claim(space: Space) -> None:
+    """An empty claim that all pods may write, as a network file system would be."""
+    space.claim_with("cache", {})
+    os.chown(space.volume("cache"), ENGINE_USER, 0)
 
 
 def until_fetched(space: Space) -> str:

@@ -1,6 +1,7 @@
 """Checkpoints that cannot be served: each is refused by a real inspection, and nothing starts."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from e2e.node.asking import ask
 from e2e.node.conftest import GATED
-from e2e.node.space import Fill, Space, facts, restarts, uids
+from e2e.node.space import Fill, Space, facts, overwrite_tensors, restarts, uids
 from e2e.node.test_hub import put_repository
 from e2e.support import documents, watching
 from e2e.support.world import Body
@@ -18,6 +19,8 @@ from faults import DROPPED_TENSOR, Fault, damage, declare, rewrite
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(1200)]
 
+NOT_A_NUMBER = b"\x00\x7e"
+"""In float16, little-endian."""
 SECOND_SHARD = "model-00002-of-00002.safetensors"
 
 
@@ -65,6 +68,12 @@ def second_shard_missing(good: Path, bad: Path) -> None:
     (bad / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
+def scales_without_numbers(good: Path, bad: Path) -> None:
+    """Values that cannot be, behind a right header."""
+    shutil.copytree(good, bad)
+    overwrite_tensors(bad / "model.safetensors", ".scales", NOT_A_NUMBER)
+
+
 def token(name: str) -> dict[str, Any]:
     """A reference to a Secret."""
     return {"tokenSecretRef": {"name": name, "key": "token"}}
@@ -87,6 +96,7 @@ REFUSALS = {
     "tensor": Refusal("TensorMissing", DROPPED_TENSOR, with_fault(Fault.MISSING_TENSOR)),
     "weights": Refusal("WeightsMissing", "safetensors", with_fault(Fault.NO_WEIGHTS)),
     "header": Refusal("ShardDamaged", "model.safetensors", with_fault(Fault.OVERWRITTEN_HEADER)),
+    "values": Refusal("ShardDamaged", "impossible values", scales_without_numbers),
     "tokenizer": Refusal("TokenizerMissing", "tokenizer", with_fault(Fault.NO_TOKENIZER)),
     "repository": Refusal("CheckpointNotFound", "zoo/nobody", uri="hf://zoo/nobody"),
     "revision": Refusal("RevisionNotFound", "v9", uri="hf://zoo/open", model={"revision": "v9"}),
