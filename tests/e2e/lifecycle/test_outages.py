@@ -12,7 +12,7 @@ from e2e.support.proxy import Proxy
 from e2e.support.world import World
 from qmo_cluster.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240, func_only=True)]
 
 Gap = Callable[[World, Proxy], "object"]
 

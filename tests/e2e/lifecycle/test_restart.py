@@ -21,7 +21,7 @@ def template(world: World, name: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(600, func_only=True)
 def test_a_restart_with_many_models_writes_nothing(world: World) -> None:
     """An operator that starts beside two hundred models reads, compares and writes nothing."""
     world.claim("weights")

@@ -1,5 +1,6 @@
 """What the operator writes, counted exactly by the audit log of a real API server."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -55,9 +56,17 @@ def test_fetched_weights_take_one_status_more(world: World) -> None:
     assert told(world.writes(mark), 3) == ONE_MODEL
 
 
+@pytest.fixture
+def slow_inspections(world: World) -> Iterator[None]:
+    """Pods of Jobs run until a test ends them."""
+    world.cluster.delete_stage("pod-complete")
+    yield
+    world.cluster.set_stages(ready_seconds=0.3, run_seconds=0.3)
+
+
+@pytest.mark.usefixtures("slow_inspections")
 def test_an_unknown_checkpoint_is_inspected_once(world: World) -> None:
     """Job created, record kept, Job deleted and one status: that is all an inspection adds."""
-    world.cluster.delete_stage("pod-complete")
     world.operator()
     mark = world.mark()
 
@@ -73,7 +82,6 @@ def test_an_unknown_checkpoint_is_inspected_once(world: World) -> None:
         DEPLOYMENT: 1,
         SERVICE: 1,
     }
-    world.cluster.set_stages(ready_seconds=0.3, run_seconds=0.3)
 
 
 def end_inspection(world: World, message: str) -> None:
@@ -162,7 +170,7 @@ def test_labels_and_annotations_of_a_model_cost_nothing(world: World) -> None:
     assert world.writes(mark) == {}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(120, func_only=True)
 def test_nothing_is_written_at_rest(world: World) -> None:
     """Thirty seconds of resyncs, three of each model, write nothing."""
     world.claim("weights")
