@@ -16,8 +16,9 @@ STARTUP_PROGRAM = files("quantized_model_jobs").joinpath("startup_probe.py").rea
 _STARTUP_PERIOD_SECONDS = 5
 _ANSWER_TIMEOUT_SECONDS = 60
 _BASE_BUDGET_SECONDS = {"GPU": 900, "CPU": 600}
-"""Twice the slowest start seen of each, and more. Our measurement: 188 s on an H200 with nothing
-cached (vLLM 0.33.0), 66 s on two shared cores (vLLM 0.32.0)."""
+"""Twice the slowest start seen of each, and more. Our measurement: 276 s on an H100 in the rendered
+pod's setting with nothing cached, no bytecode either (vLLM 0.33.0), 66 s on two shared cores
+(vLLM 0.32.0)."""
 _READ_BYTES_PER_SECOND = 50 * 10**6
 """A slow network file system."""
 _FETCH_BYTES_PER_SECOND = 10 * 10**6
