@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import platform
+import re
 import ssl
 import statistics
 import sys
@@ -47,6 +48,8 @@ class Result:
     """What one N cost."""
 
     models: int
+    load: float
+    """Processes that waited for a core in the minute before: what else the machine did."""
     create_seconds: float
     """Until the API server had taken all models."""
     latencies: list[float]
@@ -84,6 +87,7 @@ def measure(count: int, progress: Progress) -> Result:
 
 
 def _measure(cluster: Cluster, folder: Path, count: int, progress: Progress) -> Result:
+    load = os.getloadavg()[0]
     _as_in_the_field(cluster)
     rights = _prepare(cluster)
     operator = OperatorProcess(
@@ -108,6 +112,7 @@ def _measure(cluster: Cluster, folder: Path, count: int, progress: Progress) -> 
         finished = _finished(requests)
         return Result(
             models=count,
+            load=load,
             create_seconds=created,
             latencies=sorted((finished[name] - born[name]).total_seconds() for name in born),
             all_seconds=(max(finished.values()) - min(born.values())).total_seconds(),
@@ -206,22 +211,22 @@ def _births(audit: Audit, began: int) -> dict[str, datetime]:
 
 def table(results: list[Result]) -> str:
     """The results for people, in Markdown."""
-    load = os.getloadavg()[0]
     versions = f"Python {platform.python_version()}, Kubernetes 1.37.2"
     lines = [
         "# Benchmark: from QuantizedModels to Deployments and Services",
         "",
         (
             f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores shared with API server, etcd and "
-            f"controller manager, {versions}, load average {load:.1f} at the end. One run each; "
-            "requests are exact, times are noisy. `make bench` writes this file."
+            f"controller manager, {versions}. Load is the load average before the run: what else "
+            "the machine did. One run each; requests are exact, times are noisy. `make bench` "
+            "writes this file."
         ),
         "",
         (
-            "| models | created in | p50 | p99 | all | writes per model | reads per model "
+            "| models | load | created in | p50 | p99 | all | writes per model | reads per model "
             "| writes at rest | peak RSS | CPU | ready in |"
         ),
-        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [_row(result) for result in results]
     lines += ["", "Requests by the operator, Lease aside:", ""]
@@ -235,10 +240,12 @@ def table(results: list[Result]) -> str:
 
 def _row(result: Result) -> str:
     writes = sum(n for what, n in result.requests.items() if what.split()[0] in WRITES)
-    reads = sum(n for what, n in result.requests.items() if what.split()[0] == "get")
+    # A path instead of a resource is discovery, once for each process.
+    reads = sum(n for what, n in result.requests.items() if re.match("get [^/]", what))
     p99 = result.latencies[min(len(result.latencies) - 1, int(0.99 * len(result.latencies)))]
     cells = (
         f"{result.models}",
+        f"{result.load:.1f}",
         f"{result.create_seconds:.1f} s",
         f"{statistics.median(result.latencies):.2f} s",
         f"{p99:.2f} s",
