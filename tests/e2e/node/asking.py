@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Self
 
 import openai
 
@@ -117,6 +118,14 @@ class Streams:
         ]
         for thread in self._threads:
             thread.start()
+
+    def __enter__(self) -> Self:
+        """Streaming already."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """No thread outlives a test that failed."""
+        self.finish(last_begin=-math.inf)
 
     def finish(self, *, last_begin: float) -> list[Stream]:
         """Begin none after this time, and return all once the last one has ended."""

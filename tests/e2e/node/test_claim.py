@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.node, pytest.mark.timeout(1800)]
 
 MODEL = "otter"
 ARGUMENT = "--max-logprobs=7"
-STREAMS = 16
+STREAMS = 8
 STREAM_TOKENS = 1900
 PRE_STOP_SECONDS = 15
 """After so long a deleted pod gets its stop signal."""
@@ -72,11 +72,11 @@ def roll_out(space: Space, exchange: Exchange) -> None:
     [old] = space.pods(MODEL)
     with asking_all_the_time(space.url(MODEL), MODEL, exchange) as asked:
         space.change(MODEL, {"engine": {"args": [ARGUMENT]}})
-        space.until_pods(MODEL, lambda pods: any(has_started(pod) for pod in others(pods, old)))
-        streams = Streams(pod_url(old), MODEL, count=STREAMS, tokens=STREAM_TOKENS)
-        space.until_pods(MODEL, lambda pods: not others(pods, old, also_ending=True))
-        ending = time.monotonic()
-        streamed = streams.finish(last_begin=ending + LAST_BEGIN_SECONDS)
+        space.until_pods(MODEL, lambda pods: any(has_started(pod) and is_new(pod) for pod in pods))
+        with Streams(pod_url(old), MODEL, count=STREAMS, tokens=STREAM_TOKENS) as streams:
+            space.until_pods(MODEL, lambda pods: is_ending(pods, old))
+            ending = time.monotonic()
+            streamed = streams.finish(last_begin=ending + LAST_BEGIN_SECONDS)
         space.until_serving(MODEL)
     end = last_end(space, old)
 
@@ -89,7 +89,7 @@ def roll_out(space: Space, exchange: Exchange) -> None:
         assert any(item.began < moment < item.ended for item in streamed), (moment, streamed)
     assert end["exitCode"] == 0, end
     [new] = space.pods(MODEL)
-    assert ARGUMENT in new["spec"]["containers"][0]["args"]
+    assert is_new(new)
     assert restarts([new]) == 0
     assert ask(pod_url(new), MODEL, exchange.question) == exchange.answer
 
@@ -117,16 +117,15 @@ def has_started(pod: Body) -> bool:
     return any(state.get("started") for state in states)
 
 
-def others(pods: list[Body], old: Body, *, also_ending: bool = False) -> list[Body]:
-    """Pods beside an old one; or the old one itself while it is not on its way out."""
+def is_new(pod: Body) -> bool:
+    """It was made from the changed spec."""
+    return ARGUMENT in pod["spec"]["containers"][0]["args"]
+
+
+def is_ending(pods: list[Body], old: Body) -> bool:
+    """The pod is on its way out, or gone."""
     uid = old["metadata"]["uid"]
-    if also_ending:
-        return [
-            pod
-            for pod in pods
-            if pod["metadata"]["uid"] == uid and "deletionTimestamp" not in pod["metadata"]
-        ]
-    return [pod for pod in pods if pod["metadata"]["uid"] != uid]
+    return all("deletionTimestamp" in p["metadata"] for p in pods if p["metadata"]["uid"] == uid)
 
 
 def last_end(space: Space, old: Body) -> dict[str, Any]:
