@@ -62,7 +62,7 @@ def report(plan: Plan, observed: Observed, applied: AppliedObjects, settings: Se
     findings = [
         _ready(plan, state, trouble, problems),
         *_stages(plan, observed, trouble, problems),
-        _available(plan, state, problems),
+        _available(plan, state, trouble, problems),
         *_kstatus(plan, state, trouble, problems),
     ]
     status = {
@@ -206,11 +206,15 @@ def _true(type_: ConditionType, reason: str) -> Finding:
     return Finding(type=type_, status="True", reason=reason, message=REASONS[reason])
 
 
-def _available(plan: Plan, state: Readiness, problems: Sequence[Problem]) -> Finding:
+def _available(
+    plan: Plan, state: Readiness, trouble: Trouble | None, problems: Sequence[Problem]
+) -> Finding:
     if state.available:
         return _true(ConditionType.AVAILABLE, "Answering")
     if problems:
         reason, message = problems[0].reason, problems[0].message
+    elif trouble:
+        reason, message = trouble.reason, trouble.message
     elif state.wanted == 0:
         reason, message = "ScaledToZero", ""
     else:
