@@ -53,14 +53,19 @@ class Running:
 
 
 def start_time(pid: int) -> str | None:
-    """The kernel's start time of a live process, else None; zombies count as dead."""
+    """The kernel's start time of a live process, else None; zombies count as dead.
+
+    A killed process is shown as a zombie while its other threads still end, and until the last
+    one has ended its ports are taken: such a one counts as alive.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The second field is the name in brackets and may contain blanks and brackets.
     fields = stat.rpartition(")")[2].split()
-    if fields[0] == "Z":
+    if fields[0] == "Z" and threads <= 1:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
         return None
