@@ -5,11 +5,12 @@ no longer rendered is noticed by the hash in ``kinds.APPLIED_ANNOTATION``.
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from quantized_model_operator.cluster.encoding import canonical_hash
 from quantized_model_operator.cluster.kinds import APPLIED_ANNOTATION
+from quantized_model_operator.domain.quantity import InvalidQuantityError, parse_quantity
 
 Json = Any
 """A value of a parsed JSON document."""
@@ -37,25 +38,6 @@ Source: ``x-kubernetes-map-type: atomic`` there."""
 PRESENCE = frozenset({"emptyDir"})
 """Maps that mean something when empty."""
 
-_SUFFIXES: Mapping[str, Decimal] = {
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    "": Decimal(1),
-    "k": Decimal("1e3"),
-    "M": Decimal("1e6"),
-    "G": Decimal("1e9"),
-    "T": Decimal("1e12"),
-    "P": Decimal("1e15"),
-    "E": Decimal("1e18"),
-    "Ki": Decimal(2**10),
-    "Mi": Decimal(2**20),
-    "Gi": Decimal(2**30),
-    "Ti": Decimal(2**40),
-    "Pi": Decimal(2**50),
-    "Ei": Decimal(2**60),
-}
-
 
 def with_applied_hash(rendered: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest with the hash of itself in its annotations."""
@@ -74,18 +56,10 @@ def quantity(text: Json) -> Decimal | None:
     """The value of a Kubernetes quantity, ``None`` for anything else."""
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
         return None
-    number = str(text)
-    suffix = number.lstrip("+-0123456789.")
-    if suffix[:1] in ("e", "E") and suffix[1:].lstrip("+-").isdecimal():
-        suffix = ""
-    scale = _SUFFIXES.get(suffix)
-    if scale is None:
-        return None
     try:
-        value = Decimal(number.removesuffix(suffix)) * scale
-    except InvalidOperation:
+        return parse_quantity(text)
+    except InvalidQuantityError:
         return None
-    return value if value.is_finite() else None
 
 
 def merge_key(item: Json, field: str) -> tuple[Json, ...] | None:

@@ -14,6 +14,8 @@ class InvalidQuantityError(ValueError):
 
 _SUFFIXES = MappingProxyType(
     {
+        "n": Decimal("1e-9"),
+        "u": Decimal("1e-6"),
         "m": Decimal("0.001"),
         "k": Decimal(10**3),
         "M": Decimal(10**6),
@@ -31,7 +33,7 @@ _SUFFIXES = MappingProxyType(
 )
 _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    r"(?P<suffix>m|k|[MGTPE]|[KMGTPE]i|)"
+    r"(?P<suffix>n|u|m|k|[MGTPE]|[KMGTPE]i|)"
 )
 
 
