@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from checkpoints import TINY
 from quantized_model_operator.domain.checkpoint import (
     CheckpointFacts,
     CheckpointProblem,
@@ -57,34 +58,8 @@ DEN = ObservedNode(
 
 def facts(uri: str = "pvc://weights/tiny", commit: str = "uid-of-weights") -> CheckpointFacts:
     """Of a tiny Qwen2 quantised to 4 bits."""
-    return CheckpointFacts(
-        uri=uri,
-        commit=commit,
-        digest="sha256:1f",
-        integrity="Hub" if uri.startswith("hf") else "Unverified",
-        architecture="Qwen2ForCausalLM",
-        model_type="qwen2",
-        dtype="float16",
-        bits=4,
-        group_size=128,
-        symmetric=True,
-        desc_act=False,
-        quantized_lm_head=False,
-        weights_bytes=5_480_000,
-        files=1,
-        parameters=4_460_800,
-        layers=4,
-        hidden_size=256,
-        intermediate_size=512,
-        heads=4,
-        kv_heads=2,
-        head_size=64,
-        vocabulary=4096,
-        max_model_length=2048,
-        tied_embeddings=False,
-        has_tokenizer=True,
-        has_chat_template=True,
-    )
+    integrity = "Hub" if uri.startswith("hf") else "Unverified"
+    return replace(TINY, uri=uri, commit=commit, integrity=integrity)
 
 
 def claim(name: str = "weights", mode: str = "ReadWriteMany") -> ObservedClaim:

@@ -1,8 +1,11 @@
 """Models, what they refer to, and the records by which their checkpoints are known."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import checkpoints
+from checkpoints import TINY
 from quantized_model_operator.domain.checkpoint import (
     CheckpointFacts,
     InspectionReport,
@@ -23,50 +26,14 @@ Document = dict[str, Any]
 
 def facts(uri: str = URI, commit: str = COMMIT, **changed: Any) -> CheckpointFacts:  # noqa: ANN401 - of any fact
     """A tiny Qwen2 in 4 bits."""
-    values: Document = {
-        "uri": uri,
-        "commit": commit,
-        "digest": "sha256:1f",
-        "integrity": "Hub",
-        "architecture": "Qwen2ForCausalLM",
-        "model_type": "qwen2",
-        "dtype": "float16",
-        "bits": 4,
-        "group_size": 128,
-        "symmetric": True,
-        "desc_act": False,
-        "quantized_lm_head": False,
-        "weights_bytes": 5_480_000,
-        "files": 1,
-        "parameters": 4_460_800,
-        "layers": 4,
-        "hidden_size": 256,
-        "intermediate_size": 512,
-        "heads": 4,
-        "kv_heads": 2,
-        "head_size": 64,
-        "vocabulary": 4096,
-        "max_model_length": 2048,
-        "tied_embeddings": False,
-        "has_tokenizer": True,
-        "has_chat_template": True,
-    }
-    return CheckpointFacts(**(values | changed))
+    return replace(TINY, **{"uri": uri, "commit": commit, **changed})
 
 
 SEVEN_BILLION: Mapping[str, Any] = {
+    **checkpoints.SEVEN_BILLION,
     "bits": 8,
     "weights_bytes": 8_860_000_000,
     "files": 3,
-    "parameters": 7_615_616_512,
-    "layers": 28,
-    "hidden_size": 3584,
-    "intermediate_size": 18944,
-    "heads": 28,
-    "kv_heads": 4,
-    "head_size": 128,
-    "vocabulary": 152_064,
-    "max_model_length": 32_768,
 }
 """Facts of a checkpoint that needs a GPU."""
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from aiohttp import web
 
+from checkpoints import seven_billion
 from quantized_model_operator.api.v1alpha1 import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from quantized_model_operator.cluster.kinds import DEPLOYMENT, LEASE, MODEL
 from quantized_model_operator.domain.checkpoint import (
-    CheckpointFacts,
     InspectionReport,
     report_to_json,
 )
@@ -32,34 +32,7 @@ LEASES = LEASE.collection()
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
-_FACTS = CheckpointFacts(
-    uri=URI,
-    commit=COMMIT,
-    digest="sha256:" + "1" * 64,
-    integrity="Hub",
-    architecture="Qwen2ForCausalLM",
-    model_type="qwen2",
-    dtype="float16",
-    bits=4,
-    group_size=128,
-    symmetric=True,
-    desc_act=False,
-    quantized_lm_head=False,
-    weights_bytes=5_570_000_000,
-    files=2,
-    parameters=7_615_616_512,
-    layers=28,
-    hidden_size=3584,
-    intermediate_size=18944,
-    heads=28,
-    kv_heads=4,
-    head_size=128,
-    vocabulary=152064,
-    max_model_length=32768,
-    tied_embeddings=False,
-    has_tokenizer=True,
-    has_chat_template=True,
-)
+_FACTS = seven_billion(uri=URI, commit=COMMIT, weights_bytes=5_570_000_000)
 
 
 def _resource(kind: str, plural: str, *, namespaced: bool) -> dict[str, Any]:

@@ -5,44 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from checkpoints import seven_billion
 from quantized_model_operator.domain.accelerators import GIB
-from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import ObservedNode
 from quantized_model_operator.domain.serving_plan import ServingPlan, ServingRequest, plan_serving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from quantized_model_operator.domain.checkpoint import CheckpointFacts
     from quantized_model_operator.domain.outcome import Problem
 
-QWEN2_7B_INT4 = CheckpointFacts(
-    uri="hf://zoo/otter-7b-gptq-int4",
-    commit="0" * 40,
-    digest="sha256:" + "1" * 64,
-    integrity="Hub",
-    architecture="Qwen2ForCausalLM",
-    model_type="qwen2",
-    dtype="float16",
-    bits=4,
-    group_size=128,
-    symmetric=True,
-    desc_act=False,
-    quantized_lm_head=False,
-    weights_bytes=int(5.19 * GIB),
-    files=2,
-    parameters=7_615_616_512,
-    layers=28,
-    hidden_size=3584,
-    intermediate_size=18944,
-    heads=28,
-    kv_heads=4,
-    head_size=128,
-    vocabulary=152064,
-    max_model_length=32768,
-    tied_embeddings=False,
-    has_tokenizer=True,
-    has_chat_template=True,
-)
+QWEN2_7B_INT4 = seven_billion(weights_bytes=int(5.19 * GIB))
 QWEN2_7B_INT8 = replace(QWEN2_7B_INT4, bits=8, weights_bytes=int(8.25 * GIB))
 QWEN2_05B_INT4 = replace(
     QWEN2_7B_INT4,

@@ -100,10 +100,8 @@ REASONS: dict[str, str] = {
     "EngineFailed": "vLLM ended with an error.",
     "EngineDied": "vLLM ended by itself after it had started.",
     "AnswersDamaged": "vLLM started, but its answer to the first request was not sane.",
-    "StartupBudgetExceeded": "vLLM did not answer within the time planned for its start.",
     "ContainerFailed": "A container of the pod cannot run.",
     "Evicted": "The node evicted the pod.",
     "DeadlineExceeded": "The rollout made no progress within its deadline.",
-    "InternalError": "The operator failed on this model; it is tried again.",
 }
 """Every reason that a condition, a failure or an Event can carry."""

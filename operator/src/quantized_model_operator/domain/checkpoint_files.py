@@ -15,7 +15,6 @@ CONFIG = "config.json"
 LEGACY_QUANTIZATION_CONFIG = "quantize_config.json"
 INDEX = "model.safetensors.index.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
-GENERATION_CONFIG = "generation_config.json"
 
 DOCUMENTS = (CONFIG, LEGACY_QUANTIZATION_CONFIG, INDEX, TOKENIZER_CONFIG)
 """Files that an inspection reads whole."""

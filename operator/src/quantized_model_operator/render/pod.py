@@ -11,7 +11,6 @@ CLAIM_PATH = "/checkpoint"
 CACHE_PATH = "/models"
 TOKEN_PATH = "/run/secrets/hub"  # noqa: S105 - a path, not a password
 CA_PATH = "/run/config/hub-ca"
-SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def pod_spec(model: ResolvedModel, settings: Settings) -> dict[str, Any]:

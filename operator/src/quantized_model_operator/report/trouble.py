@@ -95,28 +95,14 @@ def unschedulable(pod: ObservedPod, _: Observed) -> Iterator[Trouble]:
 
 def image_not_pulled(pod: ObservedPod, _: Observed) -> Iterator[Trouble]:
     """The image of a container is not there."""
-    for container in pod.containers:
-        if container.waiting_reason in _PULL_REASONS:
-            yield Trouble(
-                reason="ImagePullFailed",
-                message=f"the image of container {container.name} cannot be pulled: "
-                f"{container.waiting_message or container.waiting_reason}",
-                pod=pod.name,
-                container=container.name,
-            )
+    yield from _waiting(
+        pod, _PULL_REASONS, "ImagePullFailed", "the image of container {} cannot be pulled"
+    )
 
 
 def not_created(pod: ObservedPod, _: Observed) -> Iterator[Trouble]:
     """A container cannot be made, for example because a Secret is missing."""
-    for container in pod.containers:
-        if container.waiting_reason in _CREATE_REASONS:
-            yield Trouble(
-                reason="ContainerFailed",
-                message=f"container {container.name} cannot be created: "
-                f"{container.waiting_message or container.waiting_reason}",
-                pod=pod.name,
-                container=container.name,
-            )
+    yield from _waiting(pod, _CREATE_REASONS, "ContainerFailed", "container {} cannot be created")
 
 
 def ended(pod: ObservedPod, observed: Observed) -> Iterator[Trouble]:
@@ -137,6 +123,21 @@ FINDINGS: tuple[Callable[[ObservedPod, Observed], Iterator[Trouble]], ...] = (
     not_created,
     ended,
 )
+
+
+def _waiting(
+    pod: ObservedPod, kubelet_reasons: frozenset[str], reason: str, what: str
+) -> Iterator[Trouble]:
+    """Containers that wait for one of the kubelet's reasons, in its own words."""
+    for container in pod.containers:
+        if container.waiting_reason in kubelet_reasons:
+            why = container.waiting_message or container.waiting_reason
+            yield Trouble(
+                reason=reason,
+                message=f"{what.format(container.name)}: {why}",
+                pod=pod.name,
+                container=container.name,
+            )
 
 
 def _log_of(pod: ObservedPod, container: ObservedContainer, observed: Observed) -> str:
