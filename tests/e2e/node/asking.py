@@ -79,9 +79,15 @@ class Stream:
 
     began: float
     ended: float
+    wanted: int
     tokens: int
     finish: str
     trouble: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """It ended because every token that was asked for has come."""
+        return (self.tokens, self.finish) == (self.wanted, "length")
 
 
 def stream(asked: openai.OpenAI, model: str, tokens: int) -> Stream:
@@ -103,18 +109,25 @@ def stream(asked: openai.OpenAI, model: str, tokens: int) -> Stream:
                 finish = str(choice.finish_reason)
     except openai.OpenAIError as error:
         trouble = f"{type(error).__name__}: {error}"
-    return Stream(began, time.monotonic(), count, finish, trouble)
+    return Stream(began, time.monotonic(), tokens, count, finish, trouble)
 
 
 class Streams:
-    """Many streamed answers at the same time; as soon as one ends, the next one begins."""
+    """Many streamed answers at the same time; as soon as one ends, the next one begins.
+
+    The first ones differ in length, so that no moment finds all of them between two answers.
+    """
 
     def __init__(self, url: str, model: str, *, count: int, tokens: int) -> None:
         self._last_begin = math.inf
         self._ended: list[Stream] = []
         self._threads = [
-            threading.Thread(target=self._work, args=(url, model, tokens), name=f"stream-{number}")
-            for number in range(count)
+            threading.Thread(
+                target=self._work,
+                args=(url, model, tokens * number // count, tokens),
+                name=f"stream-{number}",
+            )
+            for number in range(1, count + 1)
         ]
         for thread in self._threads:
             thread.start()
@@ -134,8 +147,9 @@ class Streams:
             thread.join()
         return self._ended
 
-    def _work(self, url: str, model: str, tokens: int) -> None:
+    def _work(self, url: str, model: str, first: int, tokens: int) -> None:
         # One connection for all, which stays with its pod when the Service has left that.
         with client(url) as asked:
+            self._ended.append(stream(asked, model, first))
             while time.monotonic() < self._last_begin:
                 self._ended.append(stream(asked, model, tokens))

@@ -19,7 +19,8 @@ STREAMS = 8
 STREAM_TOKENS = 1900
 PRE_STOP_SECONDS = 15
 """After so long a deleted pod gets its stop signal."""
-LAST_BEGIN_SECONDS = 10
+LAST_BEGIN_SECONDS = 13
+"""Near the signal, for streams that last a few seconds to meet it on a fast machine."""
 CHILDREN = ("deployments", "replicasets", "services", "jobs", "pods")
 
 
@@ -82,8 +83,7 @@ def roll_out(space: Space, exchange: Exchange) -> None:
 
     assert asked.trouble == []
     assert asked.right > 0
-    bad = [item for item in streamed if (item.tokens, item.finish) != (STREAM_TOKENS, "length")]
-    assert bad == []
+    assert [item for item in streamed if not item.whole] == []
     signal = ending + PRE_STOP_SECONDS
     assert any(item.began < signal < item.ended for item in streamed), (signal, streamed)
     assert end["exitCode"] == 0, end
