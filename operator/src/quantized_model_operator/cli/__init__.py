@@ -1,0 +1,1 @@
+"""The `qm` command, also `kubectl qm`: what the operator knows, at a terminal."""
