@@ -189,22 +189,6 @@ class InMemoryCluster(Gateway):
         """Add or replace a pod."""
         self._pods[namespace, pod.name] = pod
 
-    def remove_pod(self, namespace: str, name: str) -> None:
-        """Remove a pod; ``KeyError``."""
-        del self._pods[namespace, name]
-
-    def put_node(self, node: ObservedNode) -> None:
-        """Add or replace a node."""
-        self._nodes[node.name] = node
-
-    def remove_node(self, name: str) -> None:
-        """Remove a node; ``KeyError``."""
-        del self._nodes[name]
-
-    def put_claim(self, namespace: str, claim: ObservedClaim) -> None:
-        """Add or replace a claim."""
-        self._claims[namespace, claim.name] = claim
-
     def put_log(self, key: LogKey, text: str) -> None:
         """Let a container that ended have left this log."""
         self._logs[key] = text
