@@ -1,6 +1,9 @@
 """Pure: what happens after a reconcile; errors say it, and nothing else decides it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +15,9 @@ class Problem:
     field: str
     """Path in the QuantizedModel, for example ``spec.engine.args[0]``."""
     message: str
+    suggestion: Mapping[str, Any] | None = dataclass_field(default=None, hash=False)
+    """A merge patch for ``spec`` that mends it, for example ``{"engine": {"dtype": "float16"}}``;
+    ``None`` where no edit of the spec does."""
 
 
 class InvalidModelError(Exception):
