@@ -2,10 +2,10 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -58,38 +58,46 @@ class Verification:
 def gather(uri: str, claim_uid: str, folder: Path, time_budget_seconds: float) -> Evidence:
     """Everything that the verdict needs; digests are verified only while the budget lasts."""
     until = time.monotonic() + time_budget_seconds
-    try:
-        sizes = _sizes(folder)
-        documents = {
-            name: _read(folder / name, _DOCUMENT_LIMIT_BYTES)
-            for name in checkpoint_files.DOCUMENTS
-            if name in sizes
-        }
-        weight_map = weight_map_of(documents)
-        weights = [
-            name for name in checkpoint_files.weight_files(sizes, weight_map) if name in sizes
-        ]
-        first_bytes = {name: _header(folder / name) for name in weights}
-        wanted = checkpoint_files.serving_files(sizes, weight_map)
-        verification = _verify(folder, sizes, wanted, first_bytes, until)
+    with _permission_explained():
+        read = read_headers(uri, claim_uid, folder)
+        wanted = checkpoint_files.serving_files(read.sizes, weight_map_of(read.documents))
+        verification = _verify(folder, read.sizes, wanted, read.first_bytes, until)
         is_proven = verification.integrity == "Manifest"
-        samples = {} if is_proven else _samples(folder, sizes, first_bytes)
-    except PermissionError as error:
-        name = readable_name(Path(str(error.filename)).name)
-        message = f"{name} may not be read by the user of the pod; make the files readable for it"
-        raise UnreadableCheckpointError(message) from error
-    return Evidence(
-        uri=uri,
-        commit=claim_uid,
-        sizes=sizes,
-        documents=documents,
-        first_bytes=first_bytes,
+        samples = {} if is_proven else _samples(folder, read.sizes, read.first_bytes)
+    return replace(
+        read,
         samples=samples,
         digests=verification.digests,
         integrity=verification.integrity,
         problems=verification.problems,
         warnings=verification.warnings,
     )
+
+
+def read_headers(uri: str, claim_uid: str, folder: Path) -> Evidence:
+    """What config and headers say, with no digest and no byte of the weights themselves."""
+    with _permission_explained():
+        sizes = _sizes(folder)
+        documents = {
+            name: _read(folder / name, _DOCUMENT_LIMIT_BYTES)
+            for name in checkpoint_files.DOCUMENTS
+            if name in sizes
+        }
+        weights = checkpoint_files.weight_files(sizes, weight_map_of(documents))
+        first_bytes = {name: _header(folder / name) for name in weights if name in sizes}
+    return Evidence(
+        uri=uri, commit=claim_uid, sizes=sizes, documents=documents, first_bytes=first_bytes
+    )
+
+
+@contextmanager
+def _permission_explained() -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        name = readable_name(Path(str(error.filename)).name)
+        message = f"{name} may not be read by the user of the pod; make the files readable for it"
+        raise UnreadableCheckpointError(message) from error
 
 
 def _sizes(folder: Path) -> dict[str, int]:

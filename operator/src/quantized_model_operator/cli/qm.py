@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import version
 from types import MappingProxyType
 
 import click
@@ -37,7 +36,9 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("quantized-model-operator"), "--version", message="%(version)s")
+@click.version_option(
+    None, "--version", message="%(version)s", package_name="quantized-model-operator"
+)
 def qm() -> None:
     """Plan, check and explain GPTQ models on Kubernetes."""
 
