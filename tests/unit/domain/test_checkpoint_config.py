@@ -50,15 +50,15 @@ def test_both_spellings_of_the_dtype_are_read() -> None:
     assert parsed(torch_dtype=None).dtype == ""
 
 
-def test_the_size_of_experts_is_what_counts() -> None:
-    """In a mixture of experts the intermediate size is that of one expert."""
+def test_dense_layers_and_experts_have_sizes_of_their_own() -> None:
+    """In a mixture of experts the size of one expert is told apart from that of a dense layer."""
     model = parsed(
         architectures=["Qwen3MoeForCausalLM"],
         model_type="qwen3_moe",
         moe_intermediate_size=96,
         num_experts=8,
     )
-    assert (model.intermediate_size, model.experts) == (96, 8)
+    assert (model.intermediate_size, model.expert_intermediate_size, model.experts) == (512, 96, 8)
 
 
 def test_numbers_of_a_multimodal_model_are_in_text_config() -> None:

@@ -4,8 +4,19 @@ The report is the termination message of an inspection: JSON of at most 4096 byt
 """
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
+
+from quantized_model_operator.domain.tensor_facts import (
+    LinearShape,
+    MixtureOfExperts,
+    TensorBytes,
+    bytes_from_mapping,
+    mixture_from_mapping,
+    shapes_from_rows,
+    shapes_to_rows,
+)
 
 REPORT_VERSION = 1
 _UNKNOWN_VERSION = "its version is unknown"
@@ -23,7 +34,13 @@ class InvalidReportError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointFacts:
-    """Facts of one GPTQ checkpoint, read from its config and its safetensors headers."""
+    """Facts of one GPTQ checkpoint, read from its config and its safetensors headers.
+
+    Fields with a default came later, and a record without them is read as before they existed:
+    weights shared evenly by the ranks, all layers dense and alike. Such a record is not thrown
+    away, since inspecting again would change facts under a running model; for models that it
+    describes wrongly (experts) it carries a warning that says so.
+    """
 
     uri: str
     commit: str
@@ -49,6 +66,7 @@ class CheckpointFacts:
     layers: int
     hidden_size: int
     intermediate_size: int
+    """Of a dense feed-forward, even if all layers have experts instead."""
     heads: int
     kv_heads: int
     head_size: int
@@ -60,6 +78,19 @@ class CheckpointFacts:
     has_chat_template: bool
     sliding_window: int = 0
     """Tokens; 0 when attention is not windowed."""
+    full_attention_layers: int = 0
+    """Layers that keep all tokens although ``sliding_window`` is set (Gemma 2 and 3); with 0 all
+    layers are windowed. Only then does a window bound what a request needs."""
+    quantization_argument: bool = False
+    """Parameters are in quantize_config.json alone, which vLLM reads only when it is started with
+    ``--quantization gptq``."""
+    mixture: MixtureOfExperts | None = None
+    """``None`` for a model without experts."""
+    tensor_bytes: TensorBytes | None = None
+    """``None`` in old records: then only ``weights_bytes`` is known."""
+    linears: tuple[LinearShape, ...] = ()
+    """The linears of the decoder, recorded only where the numbers above do not make them; read
+    them through ``linear_layers``."""
     warnings: tuple[str, ...] = ()
 
 
@@ -116,7 +147,7 @@ def report_from_json(text: str) -> InspectionReport:
         raise InvalidReportError(str(error)) from error
 
 
-def facts_from_mapping(document: dict[str, Any]) -> CheckpointFacts:
+def facts_from_mapping(document: Mapping[str, Any]) -> CheckpointFacts:
     """Facts from their JSON object; ``TypeError`` or ``KeyError`` when a fact is missing.
 
     Keys that this version does not know are ignored, so that an older operator reads a newer
@@ -125,13 +156,37 @@ def facts_from_mapping(document: dict[str, Any]) -> CheckpointFacts:
     known = {item.name for item in fields(CheckpointFacts)}
     values = {key: value for key, value in document.items() if key in known}
     values["warnings"] = tuple(values.get("warnings", ()))
+    values["mixture"] = mixture_from_mapping(values.get("mixture"))
+    values["tensor_bytes"] = bytes_from_mapping(values.get("tensor_bytes"))
+    values["linears"] = shapes_from_rows(values.get("linears", ()))
     return CheckpointFacts(**values)
+
+
+def facts_to_mapping(facts: CheckpointFacts) -> dict[str, Any]:
+    """The JSON object of the facts; later fields are left out where they have their default.
+
+    So a fact that a checkpoint does not have changes no record and no annotation.
+    """
+    values = asdict(facts)
+    values["linears"] = shapes_to_rows(facts.linears)
+    values["warnings"] = list(facts.warnings)
+    return {
+        key: value
+        for key, value in values.items()
+        if key in _ALWAYS or value not in (None, False, 0, [])
+    }
+
+
+_ALWAYS = frozenset(item.name for item in fields(CheckpointFacts) if item.default is MISSING) | {
+    "sliding_window",
+    "warnings",
+}
 
 
 def _encode(report: InspectionReport, text_length: int, keep: int) -> str:
     document: dict[str, Any] = {"version": report.version}
     if report.facts is not None:
-        facts = {key: _shorten(value, 200) for key, value in asdict(report.facts).items()}
+        facts = {key: _shorten(value, 200) for key, value in facts_to_mapping(report.facts).items()}
         facts["warnings"] = [_shorten(text, text_length) for text in facts["warnings"][:keep]]
         document["facts"] = facts
     if report.problems:

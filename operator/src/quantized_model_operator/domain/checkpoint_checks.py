@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 from quantized_model_operator.domain.checkpoint import CheckpointProblem
 from quantized_model_operator.domain.checkpoint_config import ModelConfig
+from quantized_model_operator.domain.decoder_linears import FUSED
+from quantized_model_operator.domain.expert_layers import missing_experts
 from quantized_model_operator.domain.layer_completeness import missing_layers, missing_names
 from quantized_model_operator.domain.quantization_settings import QuantizationSettings
 from quantized_model_operator.domain.readable_text import first_and_count, readable_name
+from quantized_model_operator.domain.tensor_classes import EMBEDDINGS, HEADS
 from quantized_model_operator.domain.tensor_layout import (
     OPTIONAL_PART,
     REQUIRED_PARTS,
@@ -24,23 +27,12 @@ from quantized_model_operator.domain.tensor_layout import (
     quantized_modules,
 )
 
-FUSED: tuple[tuple[str, ...], ...] = (
-    ("q_proj", "k_proj", "v_proj"),
-    ("gate_proj", "up_proj"),
-    ("w1", "w3"),
-)
-"""Linears that vLLM loads as one, so that they must agree. Source: vLLM 0.33.0,
-``packed_modules_mapping`` of its models, checked 2026-11."""
-
 DTYPES: Mapping[str, tuple[str, ...]] = {
     "qweight": ("I32",),
     "qzeros": ("I32",),
     "scales": ("F16", "BF16"),
     OPTIONAL_PART: ("I32", "I64"),
 }
-
-EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings", "embed_in", "tok_embeddings", "embedding")
-HEADS = ("lm_head", "embed_out", "output", "output_layer")
 
 _SIMPLE_FAMILIES = frozenset({"gemma", "gemma2", "llama", "mistral", "qwen2", "qwen3"})
 """Families whose linears have exactly the shapes that their config makes; only these are held
@@ -114,7 +106,8 @@ def complete_layers(seen: Subject) -> Iterator[CheckpointProblem]:
     }
     names = missing_names(seen.layers, lambda module: seen.settings.declared_for(module) is None)
     # A linear of which some tensor is there has been named by complete_linears already.
-    yield from _missing([name for name in names if name not in known])
+    found = [name for name in names if name not in known]
+    yield from _missing(found or list(missing_experts(seen.layers, seen.config.experts)))
 
 
 def complete_ends(seen: Subject) -> Iterator[CheckpointProblem]:
@@ -190,7 +183,7 @@ def fused_linears(seen: Subject) -> Iterator[CheckpointProblem]:
     different = []
     for name in seen.modules:
         parent, _, last = name.rpartition(".")
-        group = next((group for group in FUSED if group[0] == last), ())
+        group = next((group for group in FUSED.values() if group[0] == last), ())
         members = {
             f"{parent}.{member}": seen.modules[f"{parent}.{member}"]
             for member in group

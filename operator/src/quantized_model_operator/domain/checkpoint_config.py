@@ -5,6 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from quantized_model_operator.domain.attention_windows import (
+    attention_windows,
+    longest_context,
+    number_in,
+)
 from quantized_model_operator.domain.readable_text import readable_name
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
@@ -12,18 +17,32 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "num_hidden_layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
     "num_attention_heads": ("num_attention_heads", "n_head", "n_heads"),
     "vocab_size": ("vocab_size", "padded_vocab_size"),
-    "intermediate_size": ("moe_intermediate_size", "intermediate_size", "n_inner", "ffn_dim"),
+    "intermediate_size": ("intermediate_size", "n_inner", "ffn_dim", "moe_intermediate_size"),
     "num_key_value_heads": ("num_key_value_heads", "num_kv_heads", "multi_query_group_num"),
     "head_dim": ("head_dim", "kv_channels"),
     "max_position_embeddings": ("max_position_embeddings", "n_positions", "seq_length"),
+    "num_experts": ("num_local_experts", "num_experts", "n_routed_experts"),
+    "num_experts_per_tok": ("num_experts_per_tok", "num_experts_per_token", "moe_topk"),
+    "expert_intermediate_size": ("moe_intermediate_size", "intermediate_size"),
 }
-"""Names by which model families know the same number, first match wins. Experts' own size comes
-first: it decides how far their layers can be split. Source: Transformers 5.23, configuration
-classes, checked 2026-11."""
+"""Names by which model families know the same number, first match wins. Source: Transformers
+5.23, configuration classes, checked 2026-11."""
+
+_DEFAULTS: Mapping[str, Mapping[str, int]] = {
+    "gemma3_text": {
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "head_dim": 256,
+        "vocab_size": 262_208,
+        "max_position_embeddings": 131_072,
+        "sliding_window": 4096,
+    },
+}
+"""Numbers that configurations of a family leave out, as the published one of Gemma 3 4B does.
+Source: Transformers 5.23, ``Gemma3TextConfig``, checked 2026-11."""
 
 _REQUIRED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
 
-_LARGEST_NUMBER = 2**40
 _MOST_LAYERS = 10_000
 
 MODEL_TYPES: Mapping[str, tuple[str, ...]] = {
@@ -70,7 +89,7 @@ class ModelConfig:
     layers: int
     hidden_size: int
     intermediate_size: int
-    """Of one expert in a mixture of experts."""
+    """Of a dense feed-forward."""
     heads: int
     kv_heads: int
     head_size: int
@@ -78,7 +97,17 @@ class ModelConfig:
     max_model_length: int
     tied_embeddings: bool
     sliding_window: int
+    full_attention_layers: int
+    """Layers without the window that ``sliding_window`` sets; 0 when all or none have one."""
     experts: int
+    """Routed experts of a sparse layer; 0 for a model without experts."""
+    experts_per_token: int
+    expert_intermediate_size: int
+    shared_intermediate_size: int
+    has_latent_attention: bool
+    """Keys and values are kept compressed (DeepSeek V2 and V3)."""
+    has_linear_attention: bool
+    """Some layers keep a state instead of keys and values."""
     needs_remote_code: bool
     """The repository brings its own model code (``auto_map``)."""
 
@@ -104,9 +133,11 @@ def parse_config(document: Mapping[str, Any]) -> ModelConfig:
     architecture = _architecture(document)
     model_type = _word(document.get("model_type"))
     _check_model_type(architecture, model_type)
-    numbers = {key: _number(merged, names) for key, names in _NAMES.items()}
+    merged = {**_DEFAULTS.get(_word(merged.get("model_type")), {}), **merged}
+    numbers = {key: number_in(merged, names) for key, names in _NAMES.items()}
     _check_numbers(numbers)
     hidden_size, heads = numbers["hidden_size"], numbers["num_attention_heads"]
+    window = attention_windows(merged, numbers["num_hidden_layers"])
     return ModelConfig(
         architecture=architecture,
         model_type=model_type,
@@ -118,10 +149,16 @@ def parse_config(document: Mapping[str, Any]) -> ModelConfig:
         kv_heads=numbers["num_key_value_heads"] or heads,
         head_size=numbers["head_dim"] or hidden_size // heads,
         vocabulary=numbers["vocab_size"],
-        max_model_length=numbers["max_position_embeddings"],
+        max_model_length=longest_context(merged, numbers["max_position_embeddings"]),
         tied_embeddings=_tied(document, merged, model_type),
-        sliding_window=_sliding_window(merged),
-        experts=_number(merged, ("num_local_experts", "num_experts", "n_routed_experts")),
+        sliding_window=window.tokens,
+        full_attention_layers=window.full_layers,
+        experts=numbers["num_experts"],
+        experts_per_token=numbers["num_experts_per_tok"],
+        expert_intermediate_size=numbers["expert_intermediate_size"],
+        shared_intermediate_size=_shared_intermediate_size(merged, numbers),
+        has_latent_attention=number_in(merged, ("kv_lora_rank",)) > 0,
+        has_linear_attention=window.has_other_layers,
         needs_remote_code=bool(document.get("auto_map")),
     )
 
@@ -159,14 +196,6 @@ def _check_numbers(numbers: Mapping[str, int]) -> None:
         )
 
 
-def _number(document: Mapping[str, Any], names: tuple[str, ...]) -> int:
-    for name in names:
-        value = document.get(name)
-        if type(value) is int and 0 < value < _LARGEST_NUMBER:
-            return value
-    return 0
-
-
 def _word(value: object) -> str:
     return readable_name(value, 64) if isinstance(value, str) else ""
 
@@ -179,7 +208,10 @@ def _tied(document: Mapping[str, Any], merged: Mapping[str, Any], model_type: st
     return model_type in TIED_BY_DEFAULT
 
 
-def _sliding_window(document: Mapping[str, Any]) -> int:
-    if document.get("use_sliding_window") is False:
+def _shared_intermediate_size(document: Mapping[str, Any], numbers: Mapping[str, int]) -> int:
+    """Of the shared experts of a layer together: stated, or so many times that of one expert."""
+    if not numbers["num_experts"]:
         return 0
-    return _number(document, ("sliding_window",))
+    count = number_in(document, ("n_shared_experts", "num_shared_experts"))
+    stated = number_in(document, ("shared_expert_intermediate_size", "shared_intermediate_size"))
+    return stated or count * numbers["expert_intermediate_size"]

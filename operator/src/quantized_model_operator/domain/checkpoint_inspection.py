@@ -1,23 +1,21 @@
 """Pure: from everything read of a checkpoint to the report: facts, or why it cannot be served."""
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from quantized_model_operator.domain import checkpoint_files
 from quantized_model_operator.domain.checkpoint import (
-    CheckpointFacts,
     CheckpointProblem,
     InspectionReport,
 )
-from quantized_model_operator.domain.checkpoint_checks import Subject, subject, tensor_problems
+from quantized_model_operator.domain.checkpoint_checks import subject, tensor_problems
 from quantized_model_operator.domain.checkpoint_config import (
     InvalidConfigError,
     ModelConfig,
     parse_config,
     read_object,
 )
-from quantized_model_operator.domain.checkpoint_warnings import warnings_of
+from quantized_model_operator.domain.checkpoint_evidence import Evidence
+from quantized_model_operator.domain.checkpoint_facts import facts_of
 from quantized_model_operator.domain.data_samples import sample_problems
 from quantized_model_operator.domain.quantization_settings import (
     QuantizationSettings,
@@ -33,9 +31,7 @@ from quantized_model_operator.domain.safetensors_header import (
 )
 from quantized_model_operator.domain.tensor_layout import (
     StoredTensor,
-    is_quantized,
     modules_of,
-    parameters,
 )
 from quantized_model_operator.domain.weight_file_checks import (
     index_problems,
@@ -43,27 +39,7 @@ from quantized_model_operator.domain.weight_file_checks import (
     weight_problems,
 )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What was read of a checkpoint."""
-
-    uri: str
-    commit: str
-    sizes: Mapping[str, int]
-    """Every file, with its size in bytes."""
-    documents: Mapping[str, bytes]
-    """Content of those of ``checkpoint_files.DOCUMENTS`` that exist."""
-    first_bytes: Mapping[str, bytes]
-    """The beginning of each weight file that exists: at least its header, if it has one."""
-    samples: Mapping[str, bytes] = field(default_factory=dict)
-    """The first bytes of tensors, where ``data_samples`` asked for them."""
-    digests: Mapping[str, str] = field(default_factory=dict)
-    """Digest of each file that serving needs; of a header where the file was not read whole."""
-    integrity: str = "Unverified"
-    warnings: tuple[str, ...] = ()
-    problems: tuple[CheckpointProblem, ...] = ()
-    """What the reading itself found, for example a wrong digest."""
+__all__ = ["Evidence", "inspect_checkpoint"]
 
 
 def inspect_checkpoint(evidence: Evidence) -> InspectionReport:
@@ -84,7 +60,7 @@ def inspect_checkpoint(evidence: Evidence) -> InspectionReport:
     problems += evidence.problems
     if problems or seen is None:
         return InspectionReport(problems=tuple(problems), problem_count=len(problems))
-    return InspectionReport(facts=_facts(evidence, seen))
+    return InspectionReport(facts=facts_of(evidence, seen))
 
 
 _LEAVES_TENSORS = frozenset(
@@ -153,52 +129,3 @@ def _tensors(headers: Mapping[str, SafetensorsHeader]) -> dict[str, StoredTensor
         for file, header in headers.items()
         for name, entry in header.tensors.items()
     }
-
-
-def _facts(evidence: Evidence, seen: Subject) -> CheckpointFacts:
-    config, settings = seen.config, seen.settings
-    tokenizer_config = evidence.documents.get(checkpoint_files.TOKENIZER_CONFIG)
-    has_template = checkpoint_files.has_chat_template(evidence.sizes, tokenizer_config)
-    return CheckpointFacts(
-        uri=evidence.uri,
-        commit=evidence.commit,
-        digest=checkpoint_digest(evidence.sizes, evidence.digests),
-        integrity=evidence.integrity,
-        architecture=config.architecture,
-        model_type=config.model_type,
-        dtype=config.dtype,
-        bits=settings.bits,
-        group_size=settings.group_size,
-        symmetric=settings.symmetric,
-        desc_act=settings.desc_act,
-        quantized_lm_head=any(
-            is_quantized(module)
-            for name, module in seen.modules.items()
-            if name.rpartition(".")[2] == "lm_head"
-        ),
-        weights_bytes=sum(evidence.sizes[name] for name in evidence.first_bytes),
-        files=len(evidence.first_bytes),
-        parameters=parameters(seen.modules),
-        layers=config.layers,
-        hidden_size=config.hidden_size,
-        intermediate_size=config.intermediate_size,
-        heads=config.heads,
-        kv_heads=config.kv_heads,
-        head_size=config.head_size,
-        vocabulary=config.vocabulary,
-        max_model_length=config.max_model_length,
-        tied_embeddings=config.tied_embeddings,
-        has_tokenizer=True,
-        has_chat_template=has_template,
-        sliding_window=config.sliding_window,
-        warnings=(
-            *evidence.warnings,
-            *warnings_of(evidence.sizes, evidence.documents, seen, has_template=has_template),
-        ),
-    )
-
-
-def checkpoint_digest(sizes: Mapping[str, int], digests: Mapping[str, str]) -> str:
-    """One digest for the whole: sha256 over the sorted lines ``name size digest``."""
-    lines = [f"{name} {sizes[name]} {digest}\n" for name, digest in sorted(digests.items())]
-    return "sha256:" + hashlib.sha256("".join(lines).encode("utf-8", "replace")).hexdigest()

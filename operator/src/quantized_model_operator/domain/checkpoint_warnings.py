@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from quantized_model_operator.domain import checkpoint_files
 from quantized_model_operator.domain.checkpoint_checks import Subject
-from quantized_model_operator.domain.safetensors_header import DTYPE_BITS
+from quantized_model_operator.domain.tensor_classes import tensor_bytes
 
 
 def warnings_of(
@@ -27,28 +27,13 @@ def warnings_of(
             "config.json names model code of the repository (auto_map): vLLM runs it only with "
             "--trust-remote-code in spec.engine.args"
         )
-    if seen.config.experts:
-        yield (
-            "the model is a mixture of experts: its shapes were checked, its memory is planned as "
-            "if it were dense"
-        )
     index = documents.get(checkpoint_files.INDEX)
     stated = checkpoint_files.index_total_bytes(index) if index is not None else None
     actual = sum(
-        tensor_bytes(module[part].shape, module[part].dtype)
-        for module in seen.modules.values()
-        for part in module
+        tensor_bytes(tensor) for module in seen.modules.values() for tensor in module.values()
     )
     if stated is not None and stated != actual:
         yield (
             f"{checkpoint_files.INDEX} says total_size: {stated}, but the tensors have {actual} "
             "bytes; every tensor that it names is there"
         )
-
-
-def tensor_bytes(shape: tuple[int, ...], dtype: str) -> int:
-    """Bytes of the data of a tensor."""
-    count = DTYPE_BITS[dtype]
-    for size in shape:
-        count *= size
-    return count // 8

@@ -5,10 +5,14 @@ missing, and a missing decision never restarts a pod (``render.deployment``).
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from quantized_model_operator.domain.checkpoint import CheckpointFacts, facts_from_mapping
+from quantized_model_operator.domain.checkpoint import (
+    CheckpointFacts,
+    facts_from_mapping,
+    facts_to_mapping,
+)
 from quantized_model_operator.domain.model import content_hash
 from quantized_model_operator.domain.serving_plan import (
     ServingPlan,
@@ -88,7 +92,7 @@ def _encode(decision: Decision) -> str:
         "inputs": decision.inputs,
         "source": decision.source,
         "image": decision.image,
-        "facts": asdict(decision.facts),
+        "facts": facts_to_mapping(decision.facts),
         "plan": json.loads(plan_to_json(decision.plan)),
         "template": decision.template,
     }

@@ -1,86 +1,175 @@
-"""Pure: the quantised linear layers of a dense decoder, fused and split as vLLM does it.
+"""Pure: the linear layers of a decoder, fused and split as vLLM does it.
 
-Shapes: ``K`` in-features, ``N`` out-features, per layer of the model or per rank.
+Shapes: ``K`` in-features, ``N`` out-features, per layer of the model or per rank. They follow
+from the numbers of config.json; where the tensors show others (an architecture with layers of
+its own, several bits, linears left unquantised), the inspection has recorded the linears
+themselves and those are taken.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
+from quantized_model_operator.domain.tensor_facts import (
+    UNQUANTIZED_BITS,
+    LinearKind,
+    LinearShape,
+    MixtureOfExperts,
+)
+
+QKV = "qkv_proj"
+SHARED, EXPERTS = "shared_expert.", "experts."
+"""Prefixes of the names of linears that are no dense layer's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearLayer:
-    """One linear layer as a single kernel call sees it; q+k+v and gate+up are fused."""
+    """One linear layer as a single kernel call sees it; q+k+v and gate+up are fused.
+
+    Rules of linears hold for ``kind`` ``dense``; experts of a layer run in one kernel of their
+    own (fused mixture of experts) with other rules, but are split along the same dimensions.
+    """
 
     name: str
+    """``qkv_proj``, ``o_proj``, ``gate_up_proj`` or ``down_proj``, behind ``shared_expert.`` or
+    ``experts.`` where it belongs to those; in unknown architectures the tensor's own name."""
     in_features: int
     out_features: int
     row_parallel: bool
     """Split along K (o_proj, down_proj) instead of along N."""
+    kind: LinearKind = "dense"
+    whole: bool = False
+    """Neither: every rank holds all of it."""
+    count: int = 0
+    """How many the model has, over all layers and experts; weights are ``count * K * N``."""
+    bits: int = 0
+    """Of this linear; 16 where it is not quantised."""
+    group_size: int = -1
+    """Of this linear, -1 where it is not quantised; mostly the checkpoint's own."""
+
+    @property
+    def quantized(self) -> bool:
+        """Whether a GPTQ kernel computes it."""
+        return self.bits != UNQUANTIZED_BITS
 
 
 def linear_layers(facts: CheckpointFacts) -> tuple[LinearLayer, ...]:
-    """The four linears of a decoder layer, whole.
+    """The quantised linears of the decoder, whole, one for each shape; dense ones come first.
 
-    Source: vLLM 0.33.0, models/qwen2.py and models/llama.py, checked 2026-11.
+    A model without experts has four; sparse layers add those of shared and of routed experts.
+    Source: vLLM 0.33.0, models/qwen2.py, llama.py and qwen2_moe.py, checked 2026-11.
     """
-    attention = facts.heads * facts.head_size
-    return (
-        LinearLayer(
-            name="qkv_proj",
-            in_features=facts.hidden_size,
-            out_features=attention + 2 * facts.kv_heads * facts.head_size,
-            row_parallel=False,
-        ),
-        LinearLayer(
-            name="o_proj", in_features=attention, out_features=facts.hidden_size, row_parallel=True
-        ),
-        LinearLayer(
-            name="gate_up_proj",
-            in_features=facts.hidden_size,
-            out_features=2 * facts.intermediate_size,
-            row_parallel=False,
-        ),
-        LinearLayer(
-            name="down_proj",
-            in_features=facts.intermediate_size,
-            out_features=facts.hidden_size,
-            row_parallel=True,
-        ),
-    )
+    return tuple(layer for layer in all_linears(facts) if layer.quantized)
+
+
+def unquantized_linears(facts: CheckpointFacts) -> tuple[LinearLayer, ...]:
+    """Linears of the decoder that are left in 16 bits: split like the others, but no kernel's."""
+    return tuple(layer for layer in all_linears(facts) if not layer.quantized)
+
+
+def all_linears(facts: CheckpointFacts) -> tuple[LinearLayer, ...]:
+    """The linears of the decoder, quantised or not."""
+    if facts.linears:
+        return tuple(_recorded(shape) for shape in facts.linears)
+    return linears_of_config(facts)
+
+
+def linears_of_config(facts: CheckpointFacts) -> tuple[LinearLayer, ...]:
+    """The linears that the numbers of config.json make, all quantised alike."""
+    made = (*_attention(facts), *_feed_forwards(facts))
+    return tuple(replace(item, bits=facts.bits, group_size=facts.group_size) for item in made)
 
 
 def rank_layers(facts: CheckpointFacts, tensor_parallel_size: int) -> tuple[LinearLayer, ...]:
-    """The same linears as one rank holds them; sizes must be legal for the shapes.
+    """``linear_layers``, in the same order, as one rank holds them.
 
-    KV heads are replicated when there are fewer than ranks.
+    Sizes must be legal for the shapes. KV heads are replicated when there are fewer than ranks;
+    ``count`` stays that of the model.
     """
-    qkv, output, gate_up, down = linear_layers(facts)
-    rank_heads = facts.heads // tensor_parallel_size
-    rank_kv_heads = max(1, facts.kv_heads // tensor_parallel_size)
-    return (
-        LinearLayer(
-            name=qkv.name,
-            in_features=qkv.in_features,
-            out_features=(rank_heads + 2 * rank_kv_heads) * facts.head_size,
-            row_parallel=False,
-        ),
-        LinearLayer(
-            name=output.name,
-            in_features=output.in_features // tensor_parallel_size,
-            out_features=output.out_features,
-            row_parallel=True,
-        ),
-        LinearLayer(
-            name=gate_up.name,
-            in_features=gate_up.in_features,
-            out_features=gate_up.out_features // tensor_parallel_size,
-            row_parallel=False,
-        ),
-        LinearLayer(
-            name=down.name,
-            in_features=down.in_features // tensor_parallel_size,
-            out_features=down.out_features,
-            row_parallel=True,
-        ),
+    return tuple(rank_layer(layer, facts, tensor_parallel_size) for layer in linear_layers(facts))
+
+
+def rank_layer(
+    layer: LinearLayer, facts: CheckpointFacts, tensor_parallel_size: int
+) -> LinearLayer:
+    """What one rank holds of a linear."""
+    if layer.whole:
+        return layer
+    if layer.row_parallel:
+        return replace(layer, in_features=layer.in_features // tensor_parallel_size)
+    heads = facts.heads + 2 * facts.kv_heads
+    if layer.name == QKV and layer.out_features == heads * facts.head_size:
+        rank_kv_heads = max(1, facts.kv_heads // tensor_parallel_size)
+        rank_heads = facts.heads // tensor_parallel_size + 2 * rank_kv_heads
+        return replace(layer, out_features=rank_heads * facts.head_size)
+    return replace(layer, out_features=layer.out_features // tensor_parallel_size)
+
+
+def _attention(facts: CheckpointFacts) -> Iterator[LinearLayer]:
+    attention = facts.heads * facts.head_size
+    yield LinearLayer(
+        name=QKV,
+        in_features=facts.hidden_size,
+        out_features=attention + 2 * facts.kv_heads * facts.head_size,
+        row_parallel=False,
+        count=facts.layers,
+    )
+    yield LinearLayer(
+        name="o_proj",
+        in_features=attention,
+        out_features=facts.hidden_size,
+        row_parallel=True,
+        count=facts.layers,
+    )
+
+
+def _feed_forwards(facts: CheckpointFacts) -> Iterator[LinearLayer]:
+    mixture = facts.mixture
+    dense_layers = facts.layers - (mixture.sparse_layers if mixture else 0)
+    if dense_layers > 0:
+        yield from _feed_forward(facts, "", facts.intermediate_size, dense_layers)
+    if mixture:
+        yield from _experts(facts, mixture)
+
+
+def _experts(facts: CheckpointFacts, mixture: MixtureOfExperts) -> Iterator[LinearLayer]:
+    shared, layers = mixture.shared_intermediate_size, mixture.sparse_layers
+    if shared:
+        yield from _feed_forward(facts, SHARED, shared, layers)
+    routed = _feed_forward(
+        facts, EXPERTS, mixture.expert_intermediate_size, layers * mixture.experts
+    )
+    yield from (replace(layer, kind="expert") for layer in routed)
+
+
+def _feed_forward(
+    facts: CheckpointFacts, prefix: str, intermediate_size: int, count: int
+) -> Iterator[LinearLayer]:
+    yield LinearLayer(
+        name=f"{prefix}gate_up_proj",
+        in_features=facts.hidden_size,
+        out_features=2 * intermediate_size,
+        row_parallel=False,
+        count=count,
+    )
+    yield LinearLayer(
+        name=f"{prefix}down_proj",
+        in_features=intermediate_size,
+        out_features=facts.hidden_size,
+        row_parallel=True,
+        count=count,
+    )
+
+
+def _recorded(shape: LinearShape) -> LinearLayer:
+    return LinearLayer(
+        name=shape.name,
+        in_features=shape.inputs,
+        out_features=shape.outputs,
+        row_parallel=shape.split == "row",
+        whole=shape.split == "whole",
+        kind=shape.kind,
+        count=shape.count,
+        bits=shape.bits,
+        group_size=shape.group_size,
     )
