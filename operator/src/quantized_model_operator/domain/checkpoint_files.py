@@ -53,7 +53,8 @@ def parse_index(content: bytes) -> dict[str, str]:
         raise InvalidIndexError("it is no JSON object with a weight_map") from error
     if not isinstance(weight_map, dict) or not weight_map:
         raise InvalidIndexError("its weight_map is empty")
-    if not all(is_plain_path(file) for file in weight_map.values()):
+    files = weight_map.values()
+    if not all(type(file) is str for file in files) or not all(map(is_plain_path, set(files))):
         raise InvalidIndexError("its weight_map names something that is no file beside it")
     return weight_map
 

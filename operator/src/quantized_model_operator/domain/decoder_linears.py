@@ -101,7 +101,7 @@ def decoder_linears(
     heaviest = sorted(counts, key=lambda key: -counts[key] * key[1].inputs * key[1].outputs)
     return tuple(
         LinearShape(
-            name,
+            readable_name(name, _LONGEST_NAME),
             shape.inputs,
             shape.outputs,
             split,
@@ -146,4 +146,4 @@ def _short_name(name: str) -> str:
     prefix = "experts." if is_expert(name) else ""
     if "shared_expert" in parent:
         prefix = "shared_expert."
-    return readable_name(prefix + _SAME.get(last, last), _LONGEST_NAME)
+    return prefix + _SAME.get(last, last)

@@ -166,8 +166,9 @@ def _kv_cache_problem(
 
 
 def _window_tokens(facts: CheckpointFacts, request: ServingRequest, batch: BatchLimits) -> int:
-    """KV tokens of the requested length under windowed attention; 0 where there is none."""
-    if not facts.sliding_window or request.max_model_length is None:
+    """KV tokens of the requested length where every layer forgets; 0 where some do not."""
+    all_forget = facts.sliding_window and not facts.full_attention_layers
+    if not all_forget or request.max_model_length is None:
         return 0
     return needed_kv_tokens(
         request.max_model_length,

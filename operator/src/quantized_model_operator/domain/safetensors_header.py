@@ -122,7 +122,8 @@ def _tensor_entry(name: str, value: Any) -> TensorEntry:  # noqa: ANN401 - any J
         raise DamagedShardError(f"its header does not describe {readable_name(name)}") from error
     if not isinstance(dtype, str) or not isinstance(shape, list):
         raise DamagedShardError(f"its header does not describe {readable_name(name)}")
-    if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
+    numbers = (*shape, begin, end)
+    if set(map(type, numbers)) != {int} or min(numbers) < 0:
         raise DamagedShardError(f"shape or offsets of {readable_name(name)} are no numbers")
     if dtype not in DTYPE_BITS:
         raise DamagedShardError(

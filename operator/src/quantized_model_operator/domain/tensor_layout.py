@@ -6,12 +6,16 @@ Shapes of a quantised linear with ``K`` in-features, ``N`` out-features, group s
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 _MATRIX = 2
 """Dimensions."""
 
 REQUIRED_PARTS = ("qweight", "qzeros", "scales")
 OPTIONAL_PART = "g_idx"
+_GPTQ_PARTS = frozenset((*REQUIRED_PARTS, OPTIONAL_PART))
+
+Shape = tuple[int, ...]
 
 _LONGEST_LAYER_NUMBER = 5
 """Digits."""
@@ -23,7 +27,7 @@ class StoredTensor:
 
     file: str
     dtype: str
-    shape: tuple[int, ...]
+    shape: Shape
 
 
 Module = Mapping[str, StoredTensor]
@@ -65,28 +69,39 @@ def modules_of(tensors: Mapping[str, StoredTensor]) -> dict[str, dict[str, Store
 
 def is_quantized(module: Module) -> bool:
     """Whether any tensor of a GPTQ linear is there."""
-    return any(part in module for part in (*REQUIRED_PARTS, OPTIONAL_PART))
+    return "qweight" in module or not _GPTQ_PARTS.isdisjoint(module)
 
 
 def is_complete(module: Module) -> bool:
     """Whether all tensors that a GPTQ linear needs are there."""
-    return all(part in module for part in REQUIRED_PARTS)
+    return "qweight" in module and "qzeros" in module and "scales" in module
 
 
 def derive(module: Module) -> DerivedQuantization | None:
     """Bits and sizes that the shapes of a complete linear make; ``None``: they contradict."""
-    shapes = [module[part].shape for part in REQUIRED_PARTS]
-    if any(len(shape) != _MATRIX or 0 in shape for shape in shapes):
+    index = module.get(OPTIONAL_PART)
+    return _derived(
+        module["qweight"].shape,
+        module["qzeros"].shape,
+        module["scales"].shape,
+        None if index is None else index.shape,
+    )
+
+
+@lru_cache(maxsize=256)
+def _derived(
+    weights: Shape, zeros: Shape, scales: Shape, index: Shape | None
+) -> DerivedQuantization | None:
+    if any(len(shape) != _MATRIX or 0 in shape for shape in (weights, zeros, scales)):
         return None
-    (rows, outputs), (zero_rows, zero_columns), (groups, scale_columns) = shapes
+    (rows, outputs), (zero_rows, zero_columns), (groups, scale_columns) = weights, zeros, scales
     if (zero_rows, scale_columns) != (groups, outputs) or 32 * zero_columns % outputs:
         return None
     bits = 32 * zero_columns // outputs
     if 32 * rows % bits:
         return None
     inputs = 32 * rows // bits
-    index = module.get(OPTIONAL_PART)
-    if index is not None and index.shape != (inputs,):
+    if index is not None and index != (inputs,):
         return None
     return DerivedQuantization(bits, inputs, outputs, groups)
 
