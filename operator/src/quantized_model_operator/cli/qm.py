@@ -12,6 +12,7 @@ from quantized_model_operator.cli.exit_codes import ERROR, FITS
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         # name -> "module:function" of a click command
+        "plan": "quantized_model_operator.cli.plan:plan",
     }
 )
 
