@@ -127,7 +127,7 @@ def test_sigterm_ends_it_quickly_and_cleanly(world: World) -> None:
 
 
 def test_a_killed_operator_is_followed_without_repeats(world: World) -> None:
-    """What a SIGKILL left under way is finished by the next operator, each written once."""
+    """What a SIGKILL left under way is finished by the next operator, none written twice."""
     world.claim("weights")
     operator = world.operator()
     mark = world.mark()
@@ -140,4 +140,7 @@ def test_a_killed_operator_is_followed_without_repeats(world: World) -> None:
     world.until_all_ready(30)
 
     written = world.writes(mark)
-    assert written["patch services"] == written["patch deployments"] == 30
+    for plural in ("services", "deployments"):
+        assert len(world.cluster.api.get(world.path(plural))["items"]) == 30
+        # The audit log may lack a request whose client died before the answer.
+        assert written[f"patch {plural}"] <= 30
