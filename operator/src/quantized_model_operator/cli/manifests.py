@@ -90,6 +90,16 @@ class Manifest:
             mark = node.start_mark if is_scalar and not of_key else key.start_mark
         return self.place_of(mark)
 
+    def written(self, path: FieldPath) -> str:
+        """The text of a scalar as it is written, without quotes; empty for anything else."""
+        node: yaml.Node = self.node
+        for part in path:
+            member = _member(node, part)
+            if member is None:
+                return ""
+            _, node = member
+        return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
     def place_of(self, mark: yaml.Mark) -> Place:
         """The place in the file of a mark of one of the nodes."""
         return Place(self.first_line + mark.line + 1, mark.column + 1)
