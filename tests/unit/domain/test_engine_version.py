@@ -17,7 +17,7 @@ from quantized_model_operator.domain.engine_version import (
     row_for,
     version_warnings,
 )
-from quantized_model_operator.domain.gpu_memory import MEMORY_ROWS
+from quantized_model_operator.domain.memory_rows import MEMORY_ROWS
 from quantized_model_operator.domain.quantization import GPTQ_ROWS
 
 

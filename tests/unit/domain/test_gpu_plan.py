@@ -36,7 +36,7 @@ def test_a_7b_takes_one_l4() -> None:
     assert (plan.tensor_parallel_size, plan.kernel, plan.dtype) == (1, "Marlin", "float16")
     assert plan.max_model_length == 32768
     assert 180_000 < plan.kv_cache_tokens < plan.expected_kv_cache_tokens < 260_000
-    assert plan.max_concurrency == "6.2"
+    assert plan.max_concurrency == "6.6"
     assert (plan.gpu_memory_utilization, plan.kv_cache_memory_bytes) == (0.92, None)
     assert (plan.cpu_request, plan.memory_request_bytes) == ("3", 6 * GIB)
     assert plan.nodes_that_fit == 1
@@ -63,7 +63,7 @@ def test_weights_that_do_not_fit_one_gpu_are_split() -> None:
     """A 72B Int4 takes four L4: two hold the weights but no KV cache."""
     plan = gpu_planned(QWEN2_72B_INT4, [L4])
     assert plan.tensor_parallel_size == 4
-    assert plan.weights_bytes_per_gpu / GIB == pytest.approx(38.6 / 4 + 0.07, abs=0.01)
+    assert plan.weights_bytes_per_gpu / GIB == pytest.approx(38.6 / 4 + 0.09, abs=0.01)
     assert plan.memory_request_bytes == (6 + 3 * 3 + 2) * GIB
     assert any("estimated" in text for text in plan.warnings)
 
@@ -183,7 +183,7 @@ def test_a_longer_length_takes_more_gpus() -> None:
 
 def test_a_useful_length_is_worth_more_gpus() -> None:
     """Without a length asked for, one GPU with few tokens gives way to two with enough."""
-    heavy = changed(QWEN2_7B_INT8, weights_bytes=int(17.4 * GIB))
+    heavy = changed(QWEN2_7B_INT8, weights_bytes=int(17.6 * GIB))
     assert gpu_planned(heavy, [L4]).tensor_parallel_size == 2
     alone = gpu_planned(heavy, [L4_SINGLE])
     assert alone.tensor_parallel_size == 1
@@ -224,7 +224,7 @@ def test_a_refusal_for_memory_gives_both_sizes() -> None:
     problem = gpu_refused(QWEN2_72B_INT4, [T4])
     known = known_accelerator("Tesla-T4")
     assert known is not None
-    assert f"38.7 of {known.memory_bytes / GIB:.1f} GiB" in problem.message
+    assert f"38.6 of {known.memory_bytes / GIB:.1f} GiB" in problem.message
 
 
 def test_a_checkpoint_that_no_gpu_takes_is_refused() -> None:

@@ -15,7 +15,6 @@ from quantized_model_operator.domain.gpu_candidates import Candidate
 from quantized_model_operator.domain.gpu_memory import (
     DEFAULT_UTILIZATION,
     MemoryEstimate,
-    MemorySetup,
     estimate_memory,
 )
 from quantized_model_operator.domain.kernels import HOPPER, gpu_kernels
@@ -25,6 +24,7 @@ from quantized_model_operator.domain.kv_cache import (
     kv_cache_tokens,
     needed_kv_tokens,
 )
+from quantized_model_operator.domain.memory_setup import MemorySetup
 from quantized_model_operator.domain.model_length import longest_length
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingRequest
@@ -103,6 +103,7 @@ def evaluate(
     batch = batch_limits(request, candidate)
     setup = MemorySetup(
         total_bytes=accelerator.memory_bytes,
+        compute_capability=accelerator.compute_capability,
         utilization=request.gpu_memory_utilization or DEFAULT_UTILIZATION,
         tensor_parallel_size=size,
         batch=batch,

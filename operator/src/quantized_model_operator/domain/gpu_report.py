@@ -7,8 +7,9 @@ from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_version import EngineVersion, version_warnings
 from quantized_model_operator.domain.gpu_fit import Fit
-from quantized_model_operator.domain.gpu_memory import DEFAULT_UTILIZATION, memory_is_measured
+from quantized_model_operator.domain.gpu_memory import DEFAULT_UTILIZATION
 from quantized_model_operator.domain.kernels import HOPPER
+from quantized_model_operator.domain.memory_rows import memory_is_measured
 from quantized_model_operator.domain.model_length import TIMES, one_decimal, short_count
 from quantized_model_operator.domain.plan_values import ServingPlan, ServingRequest
 
