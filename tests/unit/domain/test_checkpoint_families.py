@@ -17,10 +17,10 @@ SIZE, LAYERS, EXPERTS = 128, 4, 3
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
-def quantized(*names: str) -> Tensors:
+def quantized(*names: str, outputs: int = SIZE) -> Tensors:
     """Linears of these names."""
     return {
-        f"{name}.{part}": tensor for name in names for part, tensor in linear(SIZE, SIZE).items()
+        f"{name}.{part}": tensor for name in names for part, tensor in linear(SIZE, outputs).items()
     }
 
 
@@ -87,8 +87,9 @@ def phi3() -> Tensors:
     made = ends()
     for number in range(LAYERS):
         layer = f"model.layers.{number}"
-        names = ("self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.down_proj")
-        made |= quantized(*(f"{layer}.{name}" for name in names))
+        made |= quantized(f"{layer}.self_attn.qkv_proj", outputs=3 * SIZE)
+        made |= quantized(f"{layer}.mlp.gate_up_proj", outputs=2 * SIZE)
+        made |= quantized(f"{layer}.self_attn.o_proj", f"{layer}.mlp.down_proj")
         made |= dense(f"{layer}.input_layernorm", f"{layer}.post_attention_layernorm")
     return made
 
@@ -134,6 +135,7 @@ FAMILIES: dict[str, tuple[Tensors, dict[str, Any]]] = {
 def verdict(family: str, contents: Tensors) -> InspectionReport:
     """The report on a checkpoint of a family with these tensors."""
     numbers = {"hidden_size": SIZE, "intermediate_size": SIZE, "vocab_size": SIZE}
+    numbers |= {"head_dim": SIZE // 4, "num_key_value_heads": 4}
     changes = {"architectures": [family], "num_hidden_layers": LAYERS, **numbers}
     document = config(Recipe(config=changes | FAMILIES[family][1]))
     weights = safetensors(contents)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -62,8 +64,15 @@ def test_a_missing_key_is_named(key: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason", "text"),
     [
-        ({"quant_method": "awq"}, "NotGptq", "quantised with awq"),
-        ({"quant_method": "compressed-tensors"}, "NotGptq", "compressed-tensors"),
+        ({"quant_method": "awq"}, "NotGptq", "quantised with AWQ (quant_method: awq)"),
+        (
+            {"quant_method": "compressed-tensors"},
+            "NotGptq",
+            "llm-compressor in its own format compressed-tensors, whatever the algorithm",
+        ),
+        ({"quant_method": "compressed_tensors"}, "NotGptq", "llm-compressor in its own format"),
+        ({"quant_method": "auto-round"}, "NotGptq", "AutoRound in its own format"),
+        ({"quant_method": "bitsandbytes"}, "NotGptq", "quantised with bitsandbytes"),
         ({"quant_method": "foo"}, "NotGptq", "quantised with foo"),
         ({"quant_method": None}, "NotGptq", "no quant_method"),
         ({"checkpoint_format": "marlin"}, "NotGptq", "checkpoint_format: marlin"),
@@ -79,14 +88,25 @@ def test_settings_that_are_not_gptq_are_refused(
     changes: dict[str, Any], reason: str, text: str
 ) -> None:
     """The reason tells a foreign method from a broken file, the message names the value."""
-    with pytest.raises(UnusableSettingsError, match=text.replace("(", r"\(")) as caught:
+    with pytest.raises(UnusableSettingsError, match=re.escape(text)) as caught:
         parsed(**changes)
     assert caught.value.problem.reason == reason
 
 
-def test_gptq_v2_is_accepted() -> None:
-    """VLLM never reads the format, and with symmetric quantisation it does not matter."""
-    assert parsed(checkpoint_format="gptq_v2").bits == 4
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"checkpoint_format": "gptq_v2"},
+        {"autoround_version": "0.5.1", "packing_format": "auto_round:auto_gptq"},
+        {"quant_method": "GPTQ"},
+        {"meta": {"quantizer": ["gptqmodel:7.6.0"]}, "pack_dtype": "int32"},
+        {"dataset": ["a calibration text"] * 100, "model_seqlen": 2048, "backend": "auto"},
+    ],
+    ids=["optimum's format", "AutoRound's export", "capitals", "GPTQModel", "optimum's texts"],
+)
+def test_what_tools_add_is_accepted(changes: dict[str, Any]) -> None:
+    """VLLM reads the four parameters, whichever tool wrote them beside keys of its own."""
+    assert parsed(**changes) == parsed()
 
 
 def test_settings_of_other_places_are_found() -> None:
@@ -105,14 +125,74 @@ def test_an_unquantised_checkpoint_is_told_so() -> None:
     assert caught.value.problem.reason == "NotGptq"
 
 
-def test_a_legacy_file_alone_is_not_enough() -> None:
-    """VLLM does not read quantize_config.json by itself, so the message says what to copy."""
+def test_a_legacy_file_alone_is_read() -> None:
+    """quantize_config.json counts where config.json is silent, and only there."""
+    legacy = json.dumps({"bits": 8, "group_size": 64, "desc_act": False, "sym": True}).encode()
+    silent = config(Recipe(config={"quantization_config": None}))
+    settings = parse_settings(silent, legacy)
+    assert (settings.bits, settings.group_size, settings.in_legacy_file) == (8, 64, True)
+    assert parse_settings(config(), legacy) == parsed()
+    assert not parsed().in_legacy_file
+
+
+@pytest.mark.parametrize(
+    ("legacy", "reason", "text"),
+    [
+        (b'{"bits": 4}', "QuantizationIncomplete", "quantize_config.json lacks group_size"),
+        (b"broken", "ConfigInvalid", "quantize_config.json is no JSON"),
+        (b"[]", "ConfigInvalid", "quantize_config.json is no JSON"),
+        (b'{"quant_method": "awq"}', "NotGptq", "quantised with AWQ"),
+    ],
+)
+def test_a_legacy_file_is_judged_like_the_config(legacy: bytes, reason: str, text: str) -> None:
+    """What is wrong in quantize_config.json is told with its name."""
     document = config(Recipe(config={"quantization_config": None}))
-    with pytest.raises(UnusableSettingsError, match=r"only quantize_config\.json") as caught:
-        parse_settings(document, b'{"bits": 4}')
-    assert caught.value.problem.reason == "QuantizationIncomplete"
-    with pytest.raises(UnusableSettingsError, match=r"quantize_config\.json is no JSON"):
-        parse_settings(document, b"broken")
+    with pytest.raises(UnusableSettingsError, match=re.escape(text)) as caught:
+        parse_settings(document, legacy)
+    assert caught.value.problem.reason == reason
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        ["self_attn.q_proj", "mlp.down_proj"],
+        [["self_attn.q_proj"], ["mlp.down_proj"]],
+    ],
+)
+def test_a_list_of_modules_is_read_flat_or_nested(listed: list[Any]) -> None:
+    """A module counts as quantised when its name contains one that is listed."""
+    settings = parsed(modules_in_block_to_quantize=listed)
+    assert settings.lists("model.layers.3.self_attn.q_proj")
+    assert settings.lists("model.layers.3.mlp.down_proj")
+    assert not settings.lists("model.layers.3.mlp.up_proj")
+    assert parsed().lists("anything")
+
+
+@pytest.mark.parametrize("listed", ["q_proj", [1], [["q_proj", None]], [""], {"q_proj": True}])
+def test_a_list_that_is_none_is_refused(listed: object) -> None:
+    """Anything but names of modules is named as what to correct."""
+    with pytest.raises(UnusableSettingsError, match="modules_in_block_to_quantize") as caught:
+        parsed(modules_in_block_to_quantize=listed)
+    assert caught.value.problem.reason == "ConfigInvalid"
+
+
+@pytest.mark.parametrize(
+    ("base", "rule", "found"),
+    [
+        ({"desc_act": False}, {"desc_act": True}, True),
+        ({"desc_act": False}, {"desc_act": True, "group_size": -1}, False),
+        ({"desc_act": False, "group_size": -1}, {"desc_act": True}, False),
+        ({"desc_act": False, "group_size": -1}, {"desc_act": True, "group_size": 128}, True),
+        ({"desc_act": True}, {"desc_act": False}, True),
+    ],
+)
+def test_act_order_of_a_rule_counts(
+    base: dict[str, Any],
+    rule: dict[str, Any],
+    found: bool,  # noqa: FBT001
+) -> None:
+    """One linear with reordered rows in several groups is enough; in one group order is free."""
+    assert parsed(**base, dynamic={"model": rule}).desc_act is found
 
 
 def test_the_first_matching_rule_decides() -> None:

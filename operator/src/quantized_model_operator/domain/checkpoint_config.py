@@ -49,6 +49,7 @@ MODEL_TYPES: Mapping[str, tuple[str, ...]] = {
     "GemmaForCausalLM": ("gemma",),
     "Gemma2ForCausalLM": ("gemma2",),
     "Gemma3ForCausalLM": ("gemma3_text",),
+    "Gemma3ForConditionalGeneration": ("gemma3",),
     "GPTNeoXForCausalLM": ("gpt_neox",),
     "LlamaForCausalLM": ("llama",),
     "MistralForCausalLM": ("mistral",),
@@ -96,6 +97,7 @@ class ModelConfig:
     vocabulary: int
     max_model_length: int
     tied_embeddings: bool
+    tied_is_stated: bool
     sliding_window: int
     full_attention_layers: int
     """Layers without the window that ``sliding_window`` sets; 0 when all or none have one."""
@@ -108,6 +110,8 @@ class ModelConfig:
     """Keys and values are kept compressed (DeepSeek V2 and V3)."""
     has_linear_attention: bool
     """Some layers keep a state instead of keys and values."""
+    known_architecture: bool
+    """Whether its family is known here; of others nothing is demanded that tensors can tell."""
     needs_remote_code: bool
     """The repository brings its own model code (``auto_map``)."""
 
@@ -135,8 +139,10 @@ def parse_config(document: Mapping[str, Any]) -> ModelConfig:
     _check_model_type(architecture, model_type)
     merged = {**_DEFAULTS.get(_word(merged.get("model_type")), {}), **merged}
     numbers = {key: number_in(merged, names) for key, names in _NAMES.items()}
-    _check_numbers(numbers)
+    known = architecture in MODEL_TYPES
+    _check_numbers(numbers, _REQUIRED if known else ())
     hidden_size, heads = numbers["hidden_size"], numbers["num_attention_heads"]
+    tied = _stated_tied(document, merged)
     window = attention_windows(merged, numbers["num_hidden_layers"])
     return ModelConfig(
         architecture=architecture,
@@ -147,10 +153,11 @@ def parse_config(document: Mapping[str, Any]) -> ModelConfig:
         intermediate_size=numbers["intermediate_size"],
         heads=heads,
         kv_heads=numbers["num_key_value_heads"] or heads,
-        head_size=numbers["head_dim"] or hidden_size // heads,
+        head_size=numbers["head_dim"] or hidden_size // max(heads, 1),
         vocabulary=numbers["vocab_size"],
         max_model_length=longest_context(merged, numbers["max_position_embeddings"]),
-        tied_embeddings=_tied(document, merged, model_type),
+        tied_embeddings=model_type in TIED_BY_DEFAULT if tied is None else tied,
+        tied_is_stated=tied is not None,
         sliding_window=window.tokens,
         full_attention_layers=window.full_layers,
         experts=numbers["num_experts"],
@@ -159,6 +166,7 @@ def parse_config(document: Mapping[str, Any]) -> ModelConfig:
         shared_intermediate_size=_shared_intermediate_size(merged, numbers),
         has_latent_attention=number_in(merged, ("kv_lora_rank",)) > 0,
         has_linear_attention=window.has_other_layers,
+        known_architecture=known,
         needs_remote_code=bool(document.get("auto_map")),
     )
 
@@ -183,8 +191,8 @@ def _check_model_type(architecture: str, model_type: str) -> None:
         )
 
 
-def _check_numbers(numbers: Mapping[str, int]) -> None:
-    missing = [key for key in _REQUIRED if not numbers[key]]
+def _check_numbers(numbers: Mapping[str, int], required: tuple[str, ...]) -> None:
+    missing = [key for key in required if not numbers[key]]
     if missing:
         raise InvalidConfigError(
             f"config.json has no usable {', '.join(missing)}; restore the file"
@@ -200,12 +208,12 @@ def _word(value: object) -> str:
     return readable_name(value, 64) if isinstance(value, str) else ""
 
 
-def _tied(document: Mapping[str, Any], merged: Mapping[str, Any], model_type: str) -> bool:
+def _stated_tied(document: Mapping[str, Any], merged: Mapping[str, Any]) -> bool | None:
     for source in (document, merged):
         value = source.get("tie_word_embeddings")
         if isinstance(value, bool):
             return value
-    return model_type in TIED_BY_DEFAULT
+    return None
 
 
 def _shared_intermediate_size(document: Mapping[str, Any], numbers: Mapping[str, int]) -> int:

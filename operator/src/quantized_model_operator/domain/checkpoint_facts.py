@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from quantized_model_operator.domain import checkpoint_files
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
-from quantized_model_operator.domain.checkpoint_checks import Subject
 from quantized_model_operator.domain.checkpoint_evidence import Evidence, checkpoint_digest
+from quantized_model_operator.domain.checkpoint_subject import Subject
 from quantized_model_operator.domain.checkpoint_warnings import warnings_of
 from quantized_model_operator.domain.decoder_linears import decoder_linears
 from quantized_model_operator.domain.expert_layers import mixture_of
@@ -59,6 +59,7 @@ def _numbers(evidence: Evidence, seen: Subject) -> CheckpointFacts:
         has_chat_template=checkpoint_files.has_chat_template(evidence.sizes, tokenizer_config),
         sliding_window=config.sliding_window,
         full_attention_layers=config.full_attention_layers,
+        quantization_argument=settings.in_legacy_file,
         mixture=mixture_of(config, seen.layers),
         tensor_bytes=bytes_by_class(seen.modules, seen.stack),
     )

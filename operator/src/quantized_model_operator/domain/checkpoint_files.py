@@ -16,7 +16,15 @@ LEGACY_QUANTIZATION_CONFIG = "quantize_config.json"
 INDEX = "model.safetensors.index.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 
-DOCUMENTS = (CONFIG, LEGACY_QUANTIZATION_CONFIG, INDEX, TOKENIZER_CONFIG)
+GENERATION_CONFIG = "generation_config.json"
+
+DOCUMENTS = (
+    CONFIG,
+    LEGACY_QUANTIZATION_CONFIG,
+    INDEX,
+    TOKENIZER_CONFIG,
+    GENERATION_CONFIG,
+)
 """Files that an inspection reads whole."""
 
 TOKENIZER_SETS: tuple[frozenset[str], ...] = (

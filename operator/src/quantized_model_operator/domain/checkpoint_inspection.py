@@ -7,7 +7,7 @@ from quantized_model_operator.domain.checkpoint import (
     CheckpointProblem,
     InspectionReport,
 )
-from quantized_model_operator.domain.checkpoint_checks import subject, tensor_problems
+from quantized_model_operator.domain.checkpoint_checks import tensor_problems
 from quantized_model_operator.domain.checkpoint_config import (
     InvalidConfigError,
     ModelConfig,
@@ -16,6 +16,7 @@ from quantized_model_operator.domain.checkpoint_config import (
 )
 from quantized_model_operator.domain.checkpoint_evidence import Evidence
 from quantized_model_operator.domain.checkpoint_facts import facts_of
+from quantized_model_operator.domain.checkpoint_subject import subject
 from quantized_model_operator.domain.data_samples import sample_problems
 from quantized_model_operator.domain.quantization_settings import (
     QuantizationSettings,

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from quantized_model_operator.domain.engine_names import FUSED_NAME, is_expert
 from quantized_model_operator.domain.quantization_settings import QuantizationSettings
 from quantized_model_operator.domain.readable_text import readable_name
 from quantized_model_operator.domain.tensor_facts import (
@@ -25,27 +26,21 @@ from quantized_model_operator.domain.tensor_layout import (
     is_quantized,
 )
 
-FUSED: Mapping[str, tuple[str, ...]] = {
-    "qkv_proj": ("q_proj", "k_proj", "v_proj"),
-    "gate_up_proj": ("gate_proj", "up_proj"),
-    "w13": ("w1", "w3"),
-}
-"""Linears that vLLM loads as one, so that they must agree. Source: vLLM 0.33.0,
-``packed_modules_mapping`` of its models, checked 2026-11."""
-
-_FUSED_NAME = {part: whole for whole, parts in FUSED.items() for part in parts}
-_SAME = {"w13": "gate_up_proj", "w2": "down_proj"}
-"""Names of Mixtral's experts, and what other families call the same linear."""
+_SAME = {"w2": "down_proj"}
+"""A name of Mixtral's experts, and what other families call the same linear."""
 
 _ROW = frozenset(
     {"o_proj", "down_proj", "w2", "wo", "out_proj", "c_proj", "fc2", "dense", "dense_4h_to_h"}
 )
-_COLUMN = frozenset({"fc1", "dense_h_to_4h", "query_key_value", "c_fc", "c_attn", "W_pack"})
+_COLUMN = frozenset(
+    {"qkv_proj", "gate_up_proj", "fc1", "dense_h_to_4h", "query_key_value", "c_fc", "c_attn"}
+) | {"W_pack"}
 _WHOLE = frozenset(
     {"gate", "router", "shared_expert_gate", "q_a_proj", "kv_a_proj_with_mqa", "fused_qkv_a_proj"}
 )
-"""How vLLM splits linears of these names; others are split by their outputs, unless they lead
-back to the hidden size. Source: vLLM 0.33.0, model_executor/models, checked 2026-11."""
+"""How vLLM splits linears of these names. Others are split by their outputs, unless they lead
+back to the hidden size: that is the stricter case, where groups must not be cut.
+Source: vLLM 0.33.0, model_executor/models, checked 2026-11."""
 
 MOST_LINEARS = 12
 """Kinds of linears that a report has room for; our choice."""
@@ -61,11 +56,6 @@ class _Shape(NamedTuple):
     group_size: int
 
 
-def is_expert(name: str) -> bool:
-    """Whether a module is (part of) a routed expert."""
-    return ".experts." in f".{name}."
-
-
 def split_of(name: str, shape: tuple[int, int] = (0, 0), hidden_size: int = 0) -> Split:
     """How ranks share the linear of this name; without a shape by the name alone."""
     last = name.rpartition(".")[2]
@@ -74,15 +64,15 @@ def split_of(name: str, shape: tuple[int, int] = (0, 0), hidden_size: int = 0) -
     if last in _ROW:
         leads_away = shape[0] == hidden_size != shape[1]
         return "column" if leads_away else "row"
-    known = last in _FUSED_NAME or last in FUSED or last in _COLUMN
-    leads_back = shape[0] != hidden_size == shape[1]
+    known = last in FUSED_NAME or last in _COLUMN
+    leads_back = shape[1] == hidden_size > 0
     return "row" if not known and (leads_back or last.endswith("out")) else "column"
 
 
 def is_linear_name(name: str) -> bool:
     """Whether an unquantised matrix of this name is a linear of a decoder."""
     last = name.rpartition(".")[2]
-    return last.endswith("_proj") or last in _FUSED_NAME or last in _ROW | _COLUMN
+    return last.endswith("_proj") or last in FUSED_NAME or last in _ROW | _COLUMN
 
 
 def decoder_linears(
@@ -121,7 +111,7 @@ def _fused(layer: Layer, settings: QuantizationSettings) -> Iterator[tuple[str, 
         shape = _shape(f"{layer.stack}.{layer.number}.{name}", module, settings)
         if shape is not None:
             parent, _, last = name.rpartition(".")
-            whole = f"{parent}.{_FUSED_NAME.get(last, last)}"
+            whole = f"{parent}.{FUSED_NAME.get(last, last)}"
             outputs[whole, shape.inputs, shape.bits, shape.group_size] += shape.outputs
     for (name, inputs, bits, group_size), count in outputs.items():
         yield name, _Shape(inputs, count, bits, group_size)

@@ -8,6 +8,7 @@ themselves and those are taken.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.tensor_facts import (
@@ -20,6 +21,9 @@ from quantized_model_operator.domain.tensor_facts import (
 QKV = "qkv_proj"
 SHARED, EXPERTS = "shared_expert.", "experts."
 """Prefixes of the names of linears that are no dense layer's own."""
+
+_REMEMBERED = 256
+"""Answers for checkpoints and sizes: a plan asks the same for every kind of GPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class LinearLayer:
         return self.bits != UNQUANTIZED_BITS
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def linear_layers(facts: CheckpointFacts) -> tuple[LinearLayer, ...]:
     """The quantised linears of the decoder, whole, one for each shape; dense ones come first.
 
@@ -80,6 +85,7 @@ def linears_of_config(facts: CheckpointFacts) -> tuple[LinearLayer, ...]:
     return tuple(replace(item, bits=facts.bits, group_size=facts.group_size) for item in made)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def rank_layers(facts: CheckpointFacts, tensor_parallel_size: int) -> tuple[LinearLayer, ...]:
     """``linear_layers``, in the same order, as one rank holds them.
 

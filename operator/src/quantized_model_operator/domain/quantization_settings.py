@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,26 @@ REQUIRED_KEYS = ("bits", "group_size", "desc_act", "sym")
 
 _FOREIGN_FORMATS = frozenset({"marlin", "marlin_24", "bitblas", "ipex"})
 """Values of ``checkpoint_format`` whose tensors have another layout than GPTQ's."""
+
+_OTHER_METHODS: Mapping[str, str] = {
+    "aqlm": "AQLM",
+    "auto-round": "AutoRound in its own format, not exported as GPTQ",
+    "intel/auto-round": "AutoRound in its own format, not exported as GPTQ",
+    "awq": "AWQ",
+    "bitsandbytes": "bitsandbytes",
+    "compressed-tensors": "llm-compressor in its own format compressed-tensors, whatever the "
+    "algorithm",
+    "eetq": "EETQ",
+    "fp8": "FP8",
+    "gguf": "GGUF",
+    "hqq": "HQQ",
+    "modelopt": "NVIDIA ModelOpt",
+    "mxfp4": "MXFP4",
+    "quark": "AMD Quark",
+    "torchao": "torchao",
+}
+"""What a ``quant_method`` other than gptq means. Source: Transformers 5.23,
+``QuantizationMethod``, and vLLM 0.33.0, quantization/__init__.py, checked 2026-11."""
 
 _MAX_RULES = 1000
 _LARGEST_NUMBER = 1_000_000
@@ -44,6 +64,14 @@ class QuantizationSettings:
     desc_act: bool
     quantized_lm_head: bool
     rules: tuple[ModuleRule, ...] = ()
+    listed: tuple[str, ...] = ()
+    """``modules_in_block_to_quantize``; empty where vLLM finds out from the tensors."""
+    in_legacy_file: bool = False
+    """Read from quantize_config.json, because config.json has none."""
+
+    def lists(self, module: str) -> bool:
+        """Whether vLLM takes a module for quantised by the list: a part of its name suffices."""
+        return not self.listed or any(item in module for item in self.listed)
 
     def declared_for(self, module: str) -> tuple[int, int] | None:
         """Bits and group size that the config declares for a module; ``None``: unquantised."""
@@ -69,11 +97,14 @@ class UnusableSettingsError(ValueError):
 def parse_settings(config: Mapping[str, Any], legacy: bytes | None) -> QuantizationSettings:
     """The declared GPTQ parameters; ``UnusableSettingsError`` when they cannot be understood.
 
-    ``legacy`` is the content of quantize_config.json, which vLLM does not read by itself.
+    ``legacy`` is the content of quantize_config.json, which vLLM reads only where config.json has
+    none and ``--quantization`` names the method.
     """
     section = _section(config)
+    in_legacy_file = section is None and legacy is not None
+    file = "quantize_config.json" if in_legacy_file else "quantization_config in config.json"
     if section is None:
-        raise _no_section(legacy)
+        section = _legacy_section(legacy)
     method = section.get("quant_method")
     if not isinstance(method, str) or method.lower() != "gptq":
         raise _not_gptq(method)
@@ -88,17 +119,20 @@ def parse_settings(config: Mapping[str, Any], legacy: bytes | None) -> Quantizat
     if missing:
         raise UnusableSettingsError(
             "QuantizationIncomplete",
-            f"quantization_config in config.json lacks {', '.join(missing)}; vLLM needs all of "
+            f"{file} lacks {', '.join(missing)}; vLLM needs all of "
             f"{', '.join(REQUIRED_KEYS)}: export the checkpoint again, for example with GPTQModel",
         )
     _check_types(section, "quantization_config")
+    rules = _rules(section.get("dynamic"))
     return QuantizationSettings(
         bits=section["bits"],
         group_size=section["group_size"],
         symmetric=section["sym"],
-        desc_act=section["desc_act"],
+        desc_act=_desc_act(section, rules),
         quantized_lm_head=section.get("lm_head") is True,
-        rules=_rules(section.get("dynamic")),
+        rules=rules,
+        listed=_listed(section.get("modules_in_block_to_quantize")),
+        in_legacy_file=in_legacy_file,
     )
 
 
@@ -142,27 +176,22 @@ def _section(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return None
 
 
-def _no_section(legacy: bytes | None) -> UnusableSettingsError:
+def _legacy_section(legacy: bytes | None) -> Mapping[str, Any]:
     if legacy is None:
-        return UnusableSettingsError(
+        raise UnusableSettingsError(
             "NotGptq",
             "config.json has no quantization_config: the checkpoint is not quantised; name a GPTQ "
             "checkpoint",
         )
     try:
-        readable = isinstance(json.loads(legacy), dict)
+        document = json.loads(legacy)
     except (ValueError, RecursionError):
-        readable = False
-    if not readable:
-        return UnusableSettingsError(
+        document = None
+    if not isinstance(document, dict):
+        raise UnusableSettingsError(
             "ConfigInvalid", "quantize_config.json is no JSON object; restore the file"
         )
-    return UnusableSettingsError(
-        "QuantizationIncomplete",
-        "config.json has no quantization_config; only quantize_config.json has the parameters, "
-        "and vLLM does not read that by itself: copy them into config.json as "
-        "quantization_config, with quant_method: gptq",
-    )
+    return {"quant_method": "gptq", **document}
 
 
 def _not_gptq(method: object) -> UnusableSettingsError:
@@ -172,11 +201,37 @@ def _not_gptq(method: object) -> UnusableSettingsError:
             "quantization_config in config.json has no quant_method; vLLM serves GPTQ only where "
             "it says quant_method: gptq",
         )
+    name = readable_name(method, 40)
+    known = _OTHER_METHODS.get(str(method).lower().replace("_", "-"))
     return UnusableSettingsError(
         "NotGptq",
-        f"the checkpoint is quantised with {readable_name(method, 40)}, not with gptq; name a "
-        "checkpoint whose config.json says quant_method: gptq",
+        f"the checkpoint is quantised with {f'{known} (quant_method: {name})' if known else name}, "
+        "not with gptq; name a checkpoint whose config.json says quant_method: gptq",
     )
+
+
+def _listed(value: object) -> tuple[str, ...]:
+    """A list of names, or of lists of names as optimum writes it."""
+    if not value:
+        return ()
+    items = value if isinstance(value, list) else [None]
+    flat = [name for item in items for name in (item if isinstance(item, list) else [item])]
+    names = [name for name in flat if isinstance(name, str) and name]
+    if names != flat or len(flat) > _MAX_RULES:
+        raise UnusableSettingsError(
+            "ConfigInvalid",
+            "modules_in_block_to_quantize of quantization_config in config.json is no list of "
+            "module names; correct it",
+        )
+    return tuple(names)
+
+
+def _desc_act(section: Mapping[str, Any], rules: Iterable[ModuleRule]) -> bool:
+    """Whether any linear has reordered rows in groups, or all have them in one."""
+    for settings in (section, *({**section, **rule.settings} for rule in rules if rule.quantized)):
+        if settings["desc_act"] and settings["group_size"] != -1:
+            return True
+    return bool(section["desc_act"])
 
 
 def _check_types(settings: Mapping[str, Any], where: str) -> None:

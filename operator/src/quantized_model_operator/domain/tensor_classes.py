@@ -4,11 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
-from quantized_model_operator.domain.decoder_linears import (
-    is_expert,
-    is_linear_name,
-    split_of,
-)
+from quantized_model_operator.domain.decoder_linears import is_linear_name, split_of
+from quantized_model_operator.domain.engine_names import is_expert
 from quantized_model_operator.domain.safetensors_header import DTYPE_BITS
 from quantized_model_operator.domain.tensor_facts import TensorBytes
 from quantized_model_operator.domain.tensor_layout import (
@@ -17,14 +14,13 @@ from quantized_model_operator.domain.tensor_layout import (
     StoredTensor,
     is_quantized,
 )
+from quantized_model_operator.domain.unknown_architecture import HEADS
 
 TensorClass = Literal["embedding", "head", "linear", "expert", "dense", "whole", "outside"]
 
 EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings", "embed_in", "tok_embeddings", "embedding")
 _MATRIX = 2
 """Dimensions."""
-
-HEADS = ("lm_head", "embed_out", "output", "output_layer")
 
 
 def tensor_bytes(tensor: StoredTensor) -> int:

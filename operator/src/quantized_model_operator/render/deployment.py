@@ -192,7 +192,12 @@ def _server(
         "name": SERVING_CONTAINER,
         "image": serving.image,
         "imagePullPolicy": engine.pull_policy,
-        "args": vllm_arguments.arguments(model, plan, pod.checkpoint_folder(model, facts)),
+        "args": vllm_arguments.arguments(
+            model,
+            plan,
+            pod.checkpoint_folder(model, facts),
+            name_quantization=facts.quantization_argument,
+        ),
         "env": vllm_arguments.variables(model, plan, budget),
         "ports": [
             {

@@ -15,8 +15,13 @@ DRAIN_SECONDS = 60
 """How long requests in flight may take to finish after the stop signal."""
 
 
-def arguments(model: ResolvedModel, plan: ServingPlan, folder: str) -> list[str]:
-    """Arguments of ``vllm serve``: what the operator owns, then the user's, in a fixed order."""
+def arguments(
+    model: ResolvedModel, plan: ServingPlan, folder: str, *, name_quantization: bool
+) -> list[str]:
+    """Arguments of ``vllm serve``: what the operator owns, then the user's, in a fixed order.
+
+    ``name_quantization`` only where config.json is silent: then vLLM reads quantize_config.json.
+    """
     owned: list[tuple[str, str]] = [
         ("--host", "0.0.0.0"),  # noqa: S104 - the Service and the probes come from outside
         ("--port", str(SERVER_PORT)),
@@ -24,6 +29,8 @@ def arguments(model: ResolvedModel, plan: ServingPlan, folder: str) -> list[str]
         ("--max-model-len", str(plan.max_model_length)),
         ("--shutdown-timeout", str(DRAIN_SECONDS)),
     ]
+    if name_quantization:
+        owned.append(("--quantization", "gptq"))
     if plan.kv_cache_dtype not in {"", "auto"}:
         owned.append(("--kv-cache-dtype", plan.kv_cache_dtype))
     if plan.device == "GPU":
