@@ -97,6 +97,12 @@ class Repositories:
         commit = hashlib.sha1(lines.encode(), usedforsecurity=False).hexdigest()
         return Repository(name, commit, files)
 
+    def assume(self, path: Path, sha256: str) -> None:
+        """Take the digest of a large file as known, so that a sparse one of any size is served."""
+        state = path.stat()
+        key = (str(path), state.st_size, state.st_mtime_ns)
+        self._known[key] = StoredFile(path, state.st_size, sha256, sha256[:40], large=True)
+
     def large_file(self, sha256: str) -> StoredFile | None:
         """The large file with this digest, among those that were listed before."""
         return next(

@@ -74,9 +74,14 @@ def _refused(compared: Comparison) -> Iterator[Row]:
     names: dict[str, list[str]] = {}
     for row in compared.rows:
         if not row.answer.fits:
-            # Which others would do is what the table tells.
-            message, _, _ = row.answer.problems[0].message.partition(". Would fit: ")
-            names.setdefault(message, []).append(row.gpu.name)
+            names.setdefault(_reason(row), []).append(row.gpu.name)
     for number, (message, gpus) in enumerate(names.items()):
         label = "" if number else "Not on"
         yield label, Text.assemble((", ".join(gpus), "bold"), f": {message}")
+
+
+def _reason(row: GpuAnswer) -> str:
+    """The refusal without the GPU's own name; which others would do is what the table tells."""
+    message, _, _ = row.answer.problems[0].message.partition(". Would fit: ")
+    product = row.gpu.accelerator.product
+    return message.removeprefix(f"{product} ").replace(product, "it")

@@ -19,15 +19,17 @@ from quantized_model_operator.cli.plan_answer import (
     checkpoint_problems,
     comparison,
     refused,
+    with_larger_node,
 )
 from quantized_model_operator.cli.plan_hardware import Hardware, NoClusterError, hardware_of
 from quantized_model_operator.cli.plan_options import plan_options
 from quantized_model_operator.cli.plan_subject import PlanOptions, Subject, subject_of
+from quantized_model_operator.domain.cluster_state import ModelKey
 from quantized_model_operator.domain.outcome import InvalidModelError
 
 
 @click.command(context_settings={"max_content_width": 100})
-@click.argument("target", metavar="MODEL.yaml|hf://ORGANISATION/NAME[@REVISION]|DIRECTORY")
+@click.argument("target", metavar="MODEL.yaml|hf://ORG/NAME[@REVISION]|DIRECTORY")
 @plan_options
 def plan(target: str, output: str, device: str | None, **typed: Any) -> int:  # noqa: ANN401
     """Say whether a model fits, how it would be served, and what to change if it does not.
@@ -45,10 +47,10 @@ def plan(target: str, output: str, device: str | None, **typed: Any) -> int:  # 
         read = read_checkpoint(subject.source, subject.revision)
         hardware, hint = _hardware(subject, options)
     except InvalidModelError as error:
-        return _show_answer(output, refused(error.problems), None, None, by_manifest=True)
+        return _show_answer(output, refused(error.problems), None, None, None)
     except (UnreadableSourceError, NoClusterError) as error:
         raise click.ClickException(str(error)) from error
-    by_manifest = subject.model is not None
+    model = subject.model.key if subject.model else None
     if read.report.facts is None:
         answer = refused(checkpoint_problems(read))
     elif hardware is None:
@@ -56,7 +58,9 @@ def plan(target: str, output: str, device: str | None, **typed: Any) -> int:  # 
         return _show_comparison(output, compared, subject, read)
     else:
         answer = answer_for(read.report.facts, subject.request, hardware)
-    return _show_answer(output, answer, read, hardware, by_manifest=by_manifest)
+        products = [gpu.accelerator.product for gpu in options.gpus]
+        answer = with_larger_node(answer, read.report.facts, subject.request, products)
+    return _show_answer(output, answer, read, hardware, model)
 
 
 def _check(options: PlanOptions) -> None:
@@ -87,13 +91,12 @@ def _show_answer(
     answer: Answer,
     read: ReadCheckpoint | None,
     hardware: Hardware | None,
-    *,
-    by_manifest: bool,
+    model: ModelKey | None,
 ) -> int:
     if output == "table":
         from quantized_model_operator.cli.plan_table import print_answer  # noqa: PLC0415
 
-        print_answer(answer, read, hardware, by_manifest=by_manifest)
+        print_answer(answer, read, hardware, model)
     else:
         from quantized_model_operator.cli.plan_document import answer_document  # noqa: PLC0415
 

@@ -1,6 +1,6 @@
 """Pure: the answer of `qm plan` as a value, for one set of nodes or for every known GPU."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from quantized_model_operator.cli.checkpoint_source import ReadCheckpoint
@@ -31,6 +31,8 @@ class Answer:
     """Of the checkpoint, of the plan and of the nodes."""
     fit: Fit | None
     """How the plan's memory is divided; ``None`` on CPU and without a plan."""
+    gpus_that_fit: int | None = None
+    """Without a plan: how many of the same GPUs in one node would do."""
 
     @property
     def fits(self) -> bool:
@@ -85,6 +87,19 @@ def answer_for(facts: CheckpointFacts, request: ServingRequest, hardware: Hardwa
         warnings=(*planned.warnings, *facts.warnings, *_capacity_warnings(planned, hardware)),
         fit=_planned_fit(facts, request, hardware, planned),
     )
+
+
+def with_larger_node(
+    answer: Answer, facts: CheckpointFacts, request: ServingRequest, products: Sequence[str]
+) -> Answer:
+    """The refusal with the number of GPUs of these kinds in one node that would do, if any does."""
+    if answer.fits or not products:
+        return answer
+    nodes = tuple(gpu_node(product, LARGEST_SIZE) for product in products)
+    planned = plan_serving(facts, request, nodes)
+    if not isinstance(planned, ServingPlan):
+        return answer
+    return replace(answer, gpus_that_fit=planned.tensor_parallel_size)
 
 
 def comparison(

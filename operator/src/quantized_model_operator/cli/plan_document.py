@@ -100,8 +100,8 @@ def _checkpoint(read: ReadCheckpoint | None) -> Document:
     details = {
         key: value for key, value in (checkpoint_details(facts) or {}).items() if value != ""
     }
-    if not read.commit:
-        del details["digest"]  # of a folder only config and headers were read
+    if not read.commit:  # of a folder only config and headers were read, and nothing is proved
+        details = {k: v for k, v in details.items() if k not in {"digest", "integrity"}}
     return {
         "tensorParallelSizes": [_size(item) for item in size_verdicts_of(facts)],
         "model": details,

@@ -34,6 +34,7 @@ class GpuPool:
     product: str
     gpus_by_node: tuple[int, ...]
     free_by_node: tuple[int, ...] | None
+    """``None`` where it is not known."""
 
 
 class NoClusterError(Exception):
@@ -97,8 +98,7 @@ _LARGE_NODE = ObservedNode(
 
 def _named(products: Sequence[str], count: int, origin: str) -> Hardware:
     nodes = tuple(gpu_node(product, count) for product in products)
-    gpus = "1 GPU" if count == 1 else f"{count} GPUs"
-    return Hardware(nodes=nodes, origin=f"{origin}, {gpus} in a node")
+    return Hardware(nodes=nodes, origin=f"{origin}, --gpu-count {count}")
 
 
 def _without_cluster(subject: Subject, count: int) -> Hardware | None:
@@ -140,7 +140,7 @@ def _cluster(subject: Subject, options: PlanOptions) -> Hardware:
     taken = capacity.taken
     return Hardware(
         nodes=nodes,
-        origin=f"nodes of {connection.server}",
+        origin=f"the nodes of {options.context or connection.server}",
         resource_name=resource,
         free=None
         if taken is None

@@ -21,16 +21,17 @@ def memory_parts(answer: Answer) -> tuple[MemoryPart, ...]:
         return ()
     total = answer.plan.gpu_memory_bytes
     memory = answer.fit.memory
-    budget = int(total * answer.plan.gpu_memory_utilization)
-    used = memory.weights_bytes + memory.expected_kv_bytes
-    return (
+    known = (
         MemoryPart("weightsBytes", "weights", memory.weights_bytes),
-        MemoryPart("otherBytes", "vLLM itself", max(0, budget - used)),
+        MemoryPart("processBytes", "vLLM and CUDA", memory.process_bytes),
+        MemoryPart("activationBytes", "activations at their peak", memory.activation_bytes),
+        MemoryPart("graphBytes", "CUDA graphs", memory.graph_bytes),
         MemoryPart("kvCacheBytes", "KV cache, sure", memory.conservative_kv_bytes),
         MemoryPart(
-            "expectedFurtherKvCacheBytes",
+            "furtherKvCacheBytes",
             "KV cache, expected beyond it",
             memory.expected_kv_bytes - memory.conservative_kv_bytes,
         ),
-        MemoryPart("unusedBytes", "left free", total - budget),
     )
+    free_bytes = total - sum(part.size_bytes for part in known)
+    return (*known, MemoryPart("unusedBytes", "left free", max(0, free_bytes)))

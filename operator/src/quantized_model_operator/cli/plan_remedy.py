@@ -1,11 +1,11 @@
-"""Pure: the suggestion of a refusal as what a user types: options, or a patch of the manifest."""
+"""Pure: the suggestion of a refusal as what a user types: options, or a patch of the resource."""
 
 import json
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from quantized_model_operator.domain.outcome import Problem
+from quantized_model_operator.domain.cluster_state import ModelKey
 
 OPTION_OF_FIELD: Mapping[tuple[str, ...], str] = MappingProxyType(
     {
@@ -16,6 +16,7 @@ OPTION_OF_FIELD: Mapping[tuple[str, ...], str] = MappingProxyType(
         ("engine", "gpuMemoryUtilization"): "--gpu-memory-utilization",
         ("engine", "maxNumSeqs"): "--max-num-seqs",
         ("engine", "maxNumBatchedTokens"): "--max-num-batched-tokens",
+        ("hardware", "device"): "--device",
         ("hardware", "gpusPerReplica"): "--tensor-parallel-size",
         ("hardware", "products"): "--gpu",
         ("hardware", "memory"): "--memory",
@@ -24,23 +25,33 @@ OPTION_OF_FIELD: Mapping[tuple[str, ...], str] = MappingProxyType(
 """The option that stands for a field of the spec."""
 
 
-def remedy(problem: Problem, *, by_manifest: bool) -> str:
-    """The options to add, or the merge patch; empty where nothing is suggested."""
-    if not problem.suggestion:
-        return ""
-    patch = json.dumps({"spec": dict(problem.suggestion)})
-    if by_manifest:
-        return f"kubectl patch qm NAME --type merge --patch '{patch}'"
-    options = list(_options(problem.suggestion, ()))
-    return patch if "" in options else " ".join(options)
+def remedy(suggestion: Mapping[str, Any], model: ModelKey | None) -> Iterator[str]:
+    """Options to add or leave out; for a manifest the fields, and the command that sets them."""
+    if model is None:
+        yield from (_option(path, value) for path, value in _fields(suggestion))
+        return
+    for path, value in _fields(suggestion):
+        field = ".".join(("spec", *path))
+        yield f"remove {field}" if value is None else f"{field}: {json.dumps(value)}"
+    namespace = f"--namespace {model.namespace} " if model.namespace != "default" else ""
+    patch = json.dumps({"spec": suggestion})
+    yield f"kubectl {namespace}patch quantizedmodel {model.name} --type merge --patch '{patch}'"
 
 
-def _options(value: Any, path: tuple[str, ...]) -> Iterator[str]:  # noqa: ANN401 - JSON
+def _fields(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:  # noqa: ANN401 - JSON
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _options(item, (*path, key))
-        return
-    option = OPTION_OF_FIELD.get(path, "")
-    for item in value if isinstance(value, (list, tuple)) else (value,):
-        if value is not None:  # null takes a field away, as leaving its option out does
-            yield f"{option} {item}" if option else ""
+            yield from _fields(item, (*path, key))
+    else:
+        yield path, value
+
+
+def _option(path: tuple[str, ...], value: Any) -> str:  # noqa: ANN401 - JSON
+    """The option for a field; what has none is named as the field of a manifest."""
+    option = OPTION_OF_FIELD.get(path)
+    if option is None:
+        return f"in a manifest, {'.'.join(('spec', *path))}: {json.dumps(value)}"
+    if value is None:  # null takes a field away
+        return f"without {option}"
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return " ".join(f"{option} {item}" for item in values)

@@ -21,8 +21,8 @@ from quantized_model_operator.cli.terminal import (
 )
 from quantized_model_operator.domain.accelerators import known_accelerator
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
-from quantized_model_operator.domain.model_length import TIMES, short_count
-from quantized_model_operator.domain.outcome import Problem
+from quantized_model_operator.domain.cluster_state import ModelKey
+from quantized_model_operator.domain.model_length import TIMES
 from quantized_model_operator.domain.quantization import dotted
 from quantized_model_operator.domain.readable_text import readable_bytes
 from quantized_model_operator.domain.serving_plan import ServingPlan
@@ -31,8 +31,16 @@ from quantized_model_operator.domain.tensor_parallel import TensorParallelVerdic
 SHOWN_SIZES = 8
 """Tensor parallel sizes that a table tells about; larger ones are in JSON."""
 
-FILLS = (("█", "blue"), ("▓", "magenta"), ("▒", "cyan"), ("░", "green"), ("▪", "yellow"))
-"""Of the parts of a memory bar, to be told apart without colour; what is left over is ``·``."""
+FILLS = (
+    ("█", "blue"),
+    ("▓", "magenta"),
+    ("▒", "cyan"),
+    ("░", "yellow"),
+    ("=", "green"),
+    ("-", "green"),
+    ("·", "dim"),
+)
+"""Of the parts of a memory bar, to be told apart without colour."""
 LEAST_SHARE = 0.002
 """Of the memory, below which a part is not listed."""
 
@@ -41,14 +49,13 @@ def print_answer(
     answer: Answer,
     read: ReadCheckpoint | None,
     hardware: Hardware | None,
-    *,
-    by_manifest: bool,
+    model: ModelKey | None,
 ) -> None:
-    """The answer for one set of nodes."""
+    """The answer for one set of nodes; ``model`` is what a manifest describes."""
     console = terminal()
     show_text(console, _headline(answer))
     console.print()
-    show_rows(console, _refusal_rows(answer.problems, by_manifest=by_manifest))
+    show_rows(console, _refusal_rows(answer, model))
     show_rows(console, checkpoint_rows(read))
     if hardware is not None:
         show_rows(console, [("Hardware", _hardware(hardware))])
@@ -71,7 +78,7 @@ def checkpoint_rows(read: ReadCheckpoint | None) -> Iterator[Row]:
     size = ""
     if facts is not None:
         groups = "no groups" if facts.group_size == -1 else f"groups of {facts.group_size}"
-        parameters = short_count(facts.parameters)
+        parameters = parameter_count(facts.parameters)
         what.append(f"{facts.architecture}, {parameters} parameters, {facts.bits} bit, {groups}")
         size = f"{readable_bytes(facts.weights_bytes)} in {_counted(facts.files, 'file')}; "
     kilobytes = max(1, round(read.bytes_read / 1000))
@@ -87,13 +94,19 @@ def size_rows(facts: CheckpointFacts) -> Iterator[Row]:
     legal = ", ".join(str(item.size) for item in verdicts if item.legal) or "none"
     refused = [item for item in verdicts if not item.legal]
     grouped = [Text(text, "dim") for text in _grouped(refused)]
-    yield "GPUs", lines(f"{legal} (of up to {SHOWN_SIZES}) can share the model", *grouped)
+    yield "Split over", lines(f"{legal} GPUs (of up to {SHOWN_SIZES})", *grouped)
 
 
 def gpus_of(plan: ServingPlan) -> str:
     """The GPUs of a replica: their number and their short names."""
     names = dict.fromkeys(short_name(product) for product in plan.products)
     return f"{plan.tensor_parallel_size} {TIMES} {' or '.join(names)}"
+
+
+def parameter_count(parameters: int) -> str:
+    """The number as models are called by it: ``72.7B``, ``494.0M``."""
+    billions = parameters / 10**9
+    return f"{billions:.1f}B" if billions >= 1 else f"{parameters / 10**6:.1f}M"
 
 
 def _headline(answer: Answer) -> Text:
@@ -107,7 +120,7 @@ def _headline(answer: Answer) -> Text:
     where = "on CPU" if plan.device == "CPU" else f"on {gpus_of(plan)}"
     return Text.assemble(
         ("Fits", "bold green"),
-        f" {where}: requests of up to {plan.max_model_length:,} tokens, KV cache for "
+        f" {where}: requests of up to {plan.max_model_length:,} tokens, "
         f"{plan.max_concurrency} of them at once.",
     )
 
@@ -134,8 +147,7 @@ def _memory_rows(answer: Answer, console: Console) -> Iterator[Row]:
         return
     bar, end, filled = Text(), 0, 0
     legend: list[Text] = []
-    fills = (*FILLS[: len(parts) - 1], ("·", "dim"))
-    for part, (fill, colour) in zip(parts, fills, strict=True):
+    for part, (fill, colour) in zip(parts, FILLS, strict=True):
         end += part.size_bytes
         cells = round(end * text_width(console) / total) - filled
         filled += cells
@@ -158,13 +170,15 @@ def _grouped(refused: Sequence[TensorParallelVerdict]) -> Iterator[str]:
         yield f"not {sizes}: {said if len(items) == 1 or stem == said else f'{stem} these'}"
 
 
-def _refusal_rows(problems: Sequence[Problem], *, by_manifest: bool) -> Iterator[Row]:
+def _refusal_rows(answer: Answer, model: ModelKey | None) -> Iterator[Row]:
     """Each refusal with its remedy; the sentence of a single one is the headline already."""
-    for problem in problems:
-        said = [problem.message] if len(problems) > 1 else []
+    for problem in answer.problems:
+        said = [problem.message] if len(answer.problems) > 1 else []
         yield "Refused", lines(f"{problem.reason} ({problem.field})", *said)
-        if mended := remedy(problem, by_manifest=by_manifest):
-            yield "Try", Text(mended, "bold")
+        if problem.suggestion:
+            yield "Try", Text("\n").join(Text(line) for line in remedy(problem.suggestion, model))
+    if answer.gpus_that_fit:
+        yield "Try", Text(f"--gpu-count {answer.gpus_that_fit}")
 
 
 def _list_rows(label: str, texts: Iterable[str], style: str = "") -> Iterator[Row]:
