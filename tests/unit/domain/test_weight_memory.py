@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from quantized_model_operator.domain.accelerators import GIB, MIB
-from quantized_model_operator.domain.rank_exchange_memory import exchange_bytes
 from quantized_model_operator.domain.tensor_facts import TensorBytes
 from quantized_model_operator.domain.weight_memory import rank_weights_bytes
-from unit.domain.memory_runs import HALF_BILLION, INT4, INT8, SMALL, setup
+from unit.domain.memory_runs import HALF_BILLION, INT4, INT8, setup
 from unit.domain.model_shapes import QWEN2_7B_INT4, TINY_INT4, changed
 
 TABLE = 2048 * 64 * 2
@@ -74,30 +73,3 @@ def test_large_linears_are_rounded_up(bits: int, size: int, rounding_mib: float)
     table = 32768 * 128 * 2
     held = rank_weights_bytes(facts, setup(size=size))
     assert held - 4 * GIB // size - table == rounding_mib * MIB
-
-
-@pytest.mark.parametrize(
-    ("size", "capability", "eager", "tokens_mib"),
-    [
-        (2, (9, 0), False, 56),
-        (2, (10, 3), False, 56),
-        (2, (9, 0), True, 0),
-        (2, (8, 9), False, 0),
-        (1, (9, 0), False, 0),
-        (16, (9, 0), False, 0),
-    ],
-)
-def test_fused_sums_have_buffers_on_hopper_and_blackwell(
-    size: int, capability: tuple[int, int], *, eager: bool, tokens_mib: int
-) -> None:
-    """Four buffers for every rank hold the hidden states of all tokens."""
-    chosen = setup(size=size, capability=capability, enforce_eager=eager)
-    assert exchange_bytes(QWEN2_7B_INT4, chosen) == 4 * size * tokens_mib * MIB
-
-
-def test_fused_sums_are_limited() -> None:
-    """Hidden states beyond the limit are not fused: 2 MiB with four ranks of Hopper."""
-    held = exchange_bytes(QWEN2_7B_INT4, setup(size=4))
-    assert 4 * 4 * (2 * MIB - 7168) < held <= 4 * 4 * 2 * MIB
-    few = exchange_bytes(changed(QWEN2_7B_INT4, hidden_size=256), setup(size=4, batch=SMALL))
-    assert few == 4 * 4 * 2048 * 256 * 2
