@@ -2,7 +2,8 @@
 
 Checked is every block fenced as ``console`` whose first line is ``$ qm ...`` or
 ``$ kubectl qm ...``, with variables before it as in a shell. ``$ echo $?`` prints the exit code of
-the command before. Both streams are shown, as in a terminal.
+the command before. Both streams are shown, as in a terminal. A block fenced as ``yaml`` whose first
+line is a comment with a path, as ``# models/otter.yaml``, is written to that file before.
 """
 
 import contextlib
@@ -12,10 +13,12 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from quantized_model_operator.cli import qm
 
-_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(console|yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"# ([\w./-]+\.yaml)\n")
 _PROMPT = "$ "
 _PROGRAMS = (["qm"], ["kubectl", "qm"])
 
@@ -59,22 +62,33 @@ def commands(page: str) -> list[str]:
     return [
         line.removeprefix(_PROMPT)
         for block in _BLOCK.finditer(page)
-        if _is_checked(block[1])
-        for line in _joined(block[1])
+        if block[1] == "console" and _is_checked(block[2])
+        for line in _joined(block[2])
         if line.startswith(_PROMPT)
     ]
 
 
 def _replayed_block(block: re.Match[str], output_of: Callable[[str], str]) -> str:
-    if not _is_checked(block[1]):
+    if block[1] == "yaml":
+        _write_shown_file(block[2])
+    if block[1] == "yaml" or not _is_checked(block[2]):
         return block[0]
     shown = ""
-    for line in _joined(block[1]):
+    for line in _joined(block[2]):
         if line.startswith(_PROMPT):
             output = output_of(line.removeprefix(_PROMPT).replace("\\\n", " "))
             shown += f"{line}\n{output}"
             shown += "" if output.endswith("\n") else "\n"
     return f"```console\n{shown}```"
+
+
+def _write_shown_file(content: str) -> None:
+    """Write the file that a block shows; nothing when it does not say which."""
+    named = _FILE.match(content)
+    if named:
+        path = Path(named[1])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
 
 
 def _is_checked(content: str) -> bool:

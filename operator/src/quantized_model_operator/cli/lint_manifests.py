@@ -1,6 +1,6 @@
 """From the manifests that were found to everything there is to say about them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,32 @@ from quantized_model_operator.cli.lint_model import (
     Claims,
     meaning_findings,
     model_name,
+    problem_finding,
     written_findings,
 )
 from quantized_model_operator.cli.lint_report import LintReport, sorted_findings
 from quantized_model_operator.cli.manifests import Manifest, Unreadable
 from quantized_model_operator.domain.cluster_state import ObservedClaim
+from quantized_model_operator.domain.model import ResolvedModel
+from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.settings import Settings
+
+Planner = Callable[[ResolvedModel], tuple[Problem, ...]]
+"""Why a model cannot be served, as far as it was looked into."""
+
+UNREADABLE_CHECKPOINT = "CheckpointUnreadable"
+"""Reason of a problem that is none of the model: its checkpoint could not be looked at."""
 
 TEMPLATE_REMEDY = "render it first, for example: helm template CHART | qm lint -"
 
 
-def lint(found: FoundManifests, settings: Settings) -> LintReport:
+def no_plan(model: ResolvedModel) -> tuple[Problem, ...]:
+    """Without its checkpoint nothing is known against a model."""
+    del model
+    return ()
+
+
+def lint(found: FoundManifests, settings: Settings, plan_problems: Planner = no_plan) -> LintReport:
     """Everything there is to say about the manifests."""
     models = [manifest for manifest in found.manifests if is_model(manifest)]
     claims = _claims(found.manifests)
@@ -29,7 +44,7 @@ def lint(found: FoundManifests, settings: Settings) -> LintReport:
     for manifest in found.manifests:
         findings += identity_findings(manifest)
     for manifest in models:
-        findings += _model_findings(manifest, claims, settings)
+        findings += _model_findings(manifest, claims, settings, plan_problems)
     findings += _same_names(models)
     return LintReport(
         findings=sorted_findings(findings),
@@ -39,12 +54,16 @@ def lint(found: FoundManifests, settings: Settings) -> LintReport:
     )
 
 
-def _model_findings(manifest: Manifest, claims: Claims, settings: Settings) -> list[Finding]:
+def _model_findings(
+    manifest: Manifest, claims: Claims, settings: Settings, plan_problems: Planner
+) -> list[Finding]:
     written = written_findings(manifest)
     if any(finding.reason == "InvalidSpec" for finding in written):
         return written
-    meant, _ = meaning_findings(manifest, claims, settings)
-    return [*written, *meant]
+    meant, resolved = meaning_findings(manifest, claims, settings)
+    problems = plan_problems(resolved) if resolved else ()
+    planned = [problem_finding(manifest, problem) for problem in problems]
+    return [*written, *meant, *planned]
 
 
 def _unreadable(item: Unreadable) -> Finding:

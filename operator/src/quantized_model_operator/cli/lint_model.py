@@ -81,6 +81,7 @@ def meaning_findings(
 
 def problem_finding(manifest: Manifest, problem: Problem) -> Finding:
     """A refusal of the operator at its place."""
+    speaks_of_it = problem.field in problem.message
     return Finding(
         severity=Severity.ERROR,
         reason=problem.reason,
@@ -88,7 +89,7 @@ def problem_finding(manifest: Manifest, problem: Problem) -> Finding:
         place=manifest.place(path_of(problem.field)),
         model=model_name(manifest),
         field=problem.field,
-        message=problem.message,
+        message=problem.message if speaks_of_it else f"{problem.field}: {problem.message}",
         suggestion=problem.suggestion,
     )
 

@@ -29,6 +29,10 @@ class LintReport:
         """Number of warnings."""
         return len(self.findings) - self.errors
 
+    def count(self, reason: str) -> int:
+        """Number of findings of a reason."""
+        return sum(finding.reason == reason for finding in self.findings)
+
     @property
     def summary(self) -> str:
         """One sentence over all."""
