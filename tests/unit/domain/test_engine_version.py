@@ -108,5 +108,4 @@ def test_the_last_row_of_the_rules_is_the_strictest() -> None:
     for row in GPTQ_ROWS[1:]:
         assert set(last.bits) <= set(row.bits)
         assert set(last.group_sizes) <= set(row.group_sizes)
-        assert last.act_order_with_groups <= row.act_order_with_groups
         assert last.minimum_compute_capability >= row.minimum_compute_capability

@@ -74,14 +74,15 @@ def test_other_group_sizes_are_refused(group_size: int, suggested: int) -> None:
         (EngineVersion(0, 11), False),
         (EngineVersion(0, 20), False),
         (EngineVersion(0, 25, 9), False),
-        (EngineVersion(0, 26), True),
+        (EngineVersion(0, 26), False),
+        (EngineVersion(0, 29, 1), False),
         (EngineVersion(0, 30), True),
         (EngineVersion(0, 33), True),
         (EngineVersion(1, 0), True),
     ],
 )
-def test_act_order_with_groups_ends_with_0_25(version: EngineVersion, *, refused: bool) -> None:
-    """Act-order with groups is served up to vLLM 0.25 and refused from 0.26 on."""
+def test_act_order_with_groups_ends_with_0_29(version: EngineVersion, *, refused: bool) -> None:
+    """Act-order with groups is served up to vLLM 0.29 and refused from 0.30 on."""
     expected = ["UnsupportedActOrder"] if refused else []
     assert reasons(desc_act=True, version=version) == expected
 
@@ -205,7 +206,7 @@ def test_a_refusal_names_exactly_the_broken_rules(
     found = reasons(
         bits=bits, symmetric=symmetric, group_size=group_size, desc_act=desc_act, version=version
     )
-    act_order = desc_act and group_size != -1 and version >= EngineVersion(0, 26)
+    act_order = desc_act and group_size != -1 and version >= EngineVersion(0, 30)
     assert ("UnsupportedBits" in found) == (bits not in {4, 8})
     assert ("UnsupportedSymmetry" in found) == (not symmetric)
     assert ("UnsupportedGroupSize" in found) == (group_size not in {-1, 32, 64, 128})

@@ -179,7 +179,7 @@ def test_every_answer_is_a_sound_plan_or_a_usable_refusal(
     assert answer.kv_cache_tokens <= answer.expected_kv_cache_tokens
     windowed = any("windowed" in text for text in answer.warnings)
     assert windowed or answer.max_model_length <= answer.kv_cache_tokens
-    assert answer.kernel in {"Machete", "Marlin", "Humming"}
+    assert answer.kernel in {"Machete", "Marlin", "Humming", "AllSpark"}
     assert set(answer.products) <= {*request.products} or not request.products
     assert plan_from_json(plan_to_json(answer)) == answer
 

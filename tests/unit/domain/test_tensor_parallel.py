@@ -37,17 +37,17 @@ UNPADDED_72B = changed(QWEN2_72B_INT4, intermediate_size=29568)
         (QWEN2_7B_INT4, 1, ""),
         (QWEN2_7B_INT4, 2, ""),
         (QWEN2_7B_INT4, 4, ""),
-        (QWEN2_7B_INT4, 7, "T2"),
-        (QWEN2_7B_INT4, 8, "T1"),
+        (QWEN2_7B_INT4, 7, "kv-heads-are-shared-evenly"),
+        (QWEN2_7B_INT4, 8, "heads-are-shared-evenly"),
         (QWEN2_05B_INT4, 1, ""),
-        (QWEN2_05B_INT4, 2, "T4"),
+        (QWEN2_05B_INT4, 2, "groups-stay-whole"),
         (QWEN25_14B_INT4, 4, ""),
-        (QWEN25_14B_INT4, 8, "T4"),
+        (QWEN25_14B_INT4, 8, "groups-stay-whole"),
         (QWEN2_72B_INT4, 8, ""),
         (UNPADDED_72B, 1, ""),
-        (UNPADDED_72B, 2, "T4"),
+        (UNPADDED_72B, 2, "groups-stay-whole"),
         (TINY_INT4, 2, ""),
-        (TINY_INT4, 4, "T4"),
+        (TINY_INT4, 4, "groups-stay-whole"),
     ],
 )
 def test_known_models_have_the_computed_verdicts(
@@ -61,13 +61,13 @@ def test_known_models_have_the_computed_verdicts(
     ("changes", "size", "rule"),
     [
         ({"heads": 12, "kv_heads": 12, "head_size": 128}, 3, ""),
-        ({"heads": 13, "kv_heads": 12, "head_size": 128}, 3, "T1"),
+        ({"heads": 13, "kv_heads": 12, "head_size": 128}, 3, "heads-are-shared-evenly"),
         ({"heads": 12, "kv_heads": 4, "head_size": 128}, 4, ""),
-        ({"heads": 12, "kv_heads": 4, "head_size": 128}, 3, "T2"),
+        ({"heads": 12, "kv_heads": 4, "head_size": 128}, 3, "kv-heads-are-shared-evenly"),
         ({"heads": 16, "kv_heads": 2, "head_size": 128}, 8, ""),
         ({"heads": 12, "kv_heads": 3, "head_size": 128, "intermediate_size": 6 * 128}, 6, ""),
-        ({"heads": 12, "kv_heads": 3, "head_size": 128, "intermediate_size": 6 * 128 + 2}, 6, "T3"),
-        ({"heads": 16, "kv_heads": 8, "head_size": 128, "intermediate_size": 8 * 192}, 8, "T4"),
+        ({"heads": 12, "kv_heads": 3, "head_size": 128, "intermediate_size": 6 * 128 + 2}, 6, "dimensions-are-shared-evenly"),
+        ({"heads": 16, "kv_heads": 8, "head_size": 128, "intermediate_size": 8 * 192}, 8, "groups-stay-whole"),
         ({"heads": 16, "kv_heads": 8, "head_size": 128, "intermediate_size": 8 * 256}, 8, ""),
     ],
 )
@@ -90,7 +90,7 @@ def test_a_silent_shape_is_refused_too() -> None:
     facts = changed(
         QWEN2_7B_INT4, heads=6, kv_heads=2, head_size=64, hidden_size=384, intermediate_size=1024
     )
-    assert tensor_parallel_verdict(facts, 2).rule == "T4"
+    assert tensor_parallel_verdict(facts, 2).rule == "groups-stay-whole"
 
 
 def test_one_group_per_column_splits_freely() -> None:
@@ -106,8 +106,8 @@ def test_smaller_groups_are_a_way_out() -> None:
 def test_a_node_bounds_the_size() -> None:
     """No more GPUs than a node has are legal, and at least one is."""
     assert legal_sizes(QWEN2_7B_INT4, 3) == (1, 2)
-    assert tensor_parallel_verdict(QWEN2_7B_INT4, 4, 3).rule == "T6"
-    assert tensor_parallel_verdict(QWEN2_7B_INT4, 0).rule == "T6"
+    assert tensor_parallel_verdict(QWEN2_7B_INT4, 4, 3).rule == "a-node-has-the-gpus"
+    assert tensor_parallel_verdict(QWEN2_7B_INT4, 0).rule == "a-node-has-the-gpus"
 
 
 def test_a_checkpoint_may_be_legal_nowhere() -> None:

@@ -79,6 +79,8 @@ REASONS: dict[str, str] = {
     "Planned": "There is a plan for this spec that fits.",
     "InvalidSpec": "A field of the spec has a value that cannot work.",
     "OwnedArgument": "An entry of spec.engine.args is a flag that the operator sets itself.",
+    "InvalidArgument": "An entry of spec.engine.args is none that this vLLM accepts.",
+    "NoKernel": "No kernel of this vLLM takes the shapes of the model on this hardware.",
     "ModelLengthTooLong": "spec.engine.maxModelLen is more than the model or the memory allows.",
     "KvCacheDtypeUnsupported": "This data type of the KV cache does not work with this hardware.",
     "DtypeUnsupported": "This data type does not work with this hardware.",

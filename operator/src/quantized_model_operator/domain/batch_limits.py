@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 
 from quantized_model_operator.domain.accelerators import GIB
+from quantized_model_operator.domain.engine_rules_memory import (
+    A_STEP_HOLDS_A_REQUEST,
+    A_STEP_HOLDS_ALL_REQUESTS,
+)
 from quantized_model_operator.domain.outcome import Problem
 
 
@@ -77,11 +81,26 @@ def batch_problem(limits: BatchLimits) -> Problem | None:
     tokens, sequences = limits.max_num_batched_tokens, limits.max_num_seqs
     if tokens >= sequences:
         return None
-    return Problem(
-        reason="InvalidSpec",
-        field="spec.engine.maxNumSeqs",
-        message=(
-            f"maxNumSeqs {sequences} is more than the {tokens} tokens of one step: set it to "
-            f"{tokens} or less, or maxNumBatchedTokens to {sequences} or more"
-        ),
+    return A_STEP_HOLDS_ALL_REQUESTS.problem(
+        f"maxNumSeqs {sequences} is more than the {tokens} tokens of one step: set it to "
+        f"{tokens} or less, or maxNumBatchedTokens to {sequences} or more",
+        {"engine": {"maxNumSeqs": tokens}},
+    )
+
+
+def step_problem(
+    max_num_batched_tokens: int | None, length_tokens: int, *, chunked_prefill: bool
+) -> Problem | None:
+    """The refusal of steps too small for a request, where one may not be cut into several.
+
+    Without a limit of the user's vLLM takes one that is large enough.
+    """
+    tokens = max_num_batched_tokens
+    if chunked_prefill or tokens is None or tokens >= length_tokens:
+        return None
+    return A_STEP_HOLDS_A_REQUEST.problem(
+        f"Without chunked prefill a request of {length_tokens} tokens does not fit into one step "
+        f"of maxNumBatchedTokens {tokens}: set it to {length_tokens} or more, or leave chunked "
+        "prefill on",
+        {"engine": {"maxNumBatchedTokens": length_tokens}},
     )

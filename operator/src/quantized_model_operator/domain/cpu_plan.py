@@ -13,7 +13,14 @@ from quantized_model_operator.domain.batch_limits import (
 )
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import ObservedNode
+from quantized_model_operator.domain.engine_rules_checkpoint import KV_CACHE_DTYPE_IS_PLANNED
+from quantized_model_operator.domain.engine_rules_memory import (
+    A_REQUEST_FITS,
+    CPU_MEMORY_LEAVES_ROOM,
+)
+from quantized_model_operator.domain.engine_rules_parallel import ONE_PROCESS_ON_CPU
 from quantized_model_operator.domain.engine_version import EngineVersion, version_warnings
+from quantized_model_operator.domain.gpu_refusals import unservable
 from quantized_model_operator.domain.kernels import CPU_KERNEL
 from quantized_model_operator.domain.kv_cache import (
     CPU_BLOCK_TOKENS,
@@ -117,25 +124,20 @@ def plan_cpu(
 
 def _setting_problems(facts: CheckpointFacts, request: ServingRequest) -> Iterable[Problem]:
     if request.gpus_per_replica not in {None, 1}:
-        yield Problem(
-            reason="IllegalTensorParallelSize",
-            field="spec.hardware.gpusPerReplica",
-            message="A model on CPU is served by one process: leave gpusPerReplica out",
+        yield ONE_PROCESS_ON_CPU.problem(
+            "A model on CPU is served by one process: leave gpusPerReplica out",
+            {"hardware": {"gpusPerReplica": None}},
         )
     if request.kv_cache_dtype not in {None, "auto", "float16", "bfloat16"}:
-        yield Problem(
-            reason="KvCacheDtypeUnsupported",
-            field="spec.engine.kvCacheDtype",
-            message=f"{request.kv_cache_dtype} is planned on GPUs only: leave kvCacheDtype out",
+        yield KV_CACHE_DTYPE_IS_PLANNED.problem(
+            f"{request.kv_cache_dtype} is planned on GPUs only: leave kvCacheDtype out",
+            {"engine": {"kvCacheDtype": None}},
         )
     whole = tensor_parallel_verdict(facts, 1)
     if not whole.legal:
-        yield Problem(
-            reason="UnsupportedGroupSize",
-            field="spec.model.uri",
-            message=f"The checkpoint cannot be served: {whole.message}",
-        )
-    if problem := length_problem(facts, request.max_model_length):
+        yield unservable(whole)
+    length = request.max_model_length
+    if problem := length_problem(facts, length, may_exceed=request.length_may_exceed):
         yield problem
     if problem := batch_problem(_batch_limits(request)):
         yield problem
@@ -187,22 +189,16 @@ def _memory_problem(
     )
     needed = f"{-(-needed_bytes // MIB)}Mi"
     if room_tokens > 0:
-        return Problem(
-            reason="ModelLengthTooLong",
-            field="spec.engine.maxModelLen",
-            message=(
-                f"A request of {length} tokens does not fit into {limit_bytes // MIB}Mi of memory: "
-                f"set maxModelLen to {room_tokens} or less, or spec.hardware.memory to {needed}"
-            ),
+        return A_REQUEST_FITS.problem(
+            f"A request of {length} tokens does not fit into {limit_bytes // MIB}Mi of memory: "
+            f"set maxModelLen to {room_tokens} or less, or spec.hardware.memory to {needed}",
+            {"engine": {"maxModelLen": room_tokens}},
         )
-    return Problem(
-        reason="InsufficientMemory",
-        field="spec.hardware.memory",
-        message=(
-            f"{limit_bytes // MIB}Mi of memory leave no room for a KV cache beside weights of "
-            f"{facts.weights_bytes // MIB}Mi and {CPU_PROCESS_BYTES // MIB}Mi for vLLM itself: set "
-            f"spec.hardware.memory to at least {needed}"
-        ),
+    return CPU_MEMORY_LEAVES_ROOM.problem(
+        f"{limit_bytes // MIB}Mi of memory leave no room for a KV cache beside weights of "
+        f"{facts.weights_bytes // MIB}Mi and {CPU_PROCESS_BYTES // MIB}Mi for vLLM itself: set "
+        f"spec.hardware.memory to at least {needed}",
+        {"hardware": {"memory": needed}},
     )
 
 

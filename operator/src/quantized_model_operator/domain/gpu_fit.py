@@ -10,6 +10,10 @@ from quantized_model_operator.domain.batch_limits import (
     default_batch_limits,
 )
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
+from quantized_model_operator.domain.engine_rules_checkpoint import (
+    ACCELERATOR_IS_NVIDIA,
+    FP8_CACHE_NEEDS_BFLOAT16,
+)
 from quantized_model_operator.domain.engine_version import EngineVersion
 from quantized_model_operator.domain.gpu_candidates import Candidate
 from quantized_model_operator.domain.gpu_memory import (
@@ -71,11 +75,8 @@ def candidate_dtype(
     capability = accelerator.compute_capability
     too_old = compute_capability_problem(version, capability, accelerator.product)
     if accelerator.unsupported and capability == NO_COMPUTE_CAPABILITY:
-        return Problem(
-            reason="UnsupportedAccelerator",
-            field="spec.hardware.products",
-            message=f"{accelerator.unsupported}, so {accelerator.product} is not planned: use "
-            "NVIDIA GPUs",
+        return ACCELERATOR_IS_NVIDIA.problem(
+            f"{accelerator.unsupported}, so {accelerator.product} is not planned: use NVIDIA GPUs"
         )
     if too_old is not None:
         return too_old
@@ -148,21 +149,15 @@ def batch_limits(request: ServingRequest, candidate: Candidate) -> BatchLimits:
 def _kv_cache_problem(
     request: ServingRequest, dtype: str, capability: ComputeCapability
 ) -> Problem | None:
-    """FlashAttention 3 writes bfloat16 from an fp8 cache and dies in float16.
-
-    Source: our measurement on H200 with vLLM 0.25.1 and 0.33.0, 2026-11; dies after loading.
-    """
+    """FlashAttention 3 writes bfloat16 from an fp8 cache and dies in float16, after loading."""
     fp8 = (request.kv_cache_dtype or "auto").startswith("fp8")
     if not fp8 or capability != HOPPER or dtype != "float16":
         return None
-    return Problem(
-        reason="KvCacheDtypeUnsupported",
-        field="spec.engine.kvCacheDtype",
-        message=(
-            f"On compute capability 9.0 a KV cache of {request.kv_cache_dtype} needs dtype "
-            "bfloat16, and this plan would use float16: set spec.engine.dtype to bfloat16, or "
-            "leave kvCacheDtype out"
-        ),
+    return FP8_CACHE_NEEDS_BFLOAT16.problem(
+        f"On compute capability 9.0 a KV cache of {request.kv_cache_dtype} needs dtype "
+        "bfloat16, and this plan would use float16: set spec.engine.dtype to bfloat16, or "
+        "leave kvCacheDtype out",
+        {"engine": {"dtype": "bfloat16"}},
     )
 
 

@@ -1,9 +1,12 @@
 """Pure: the plan of a model on GPUs: the smallest legal number of them that is enough."""
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
+from quantized_model_operator.domain.batch_limits import step_problem
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import ObservedNode
+from quantized_model_operator.domain.engine_rules_checkpoint import KV_CACHE_DTYPE_IS_PLANNED
 from quantized_model_operator.domain.engine_version import EngineVersion
 from quantized_model_operator.domain.gpu_candidates import Candidate, candidates, suggestions
 from quantized_model_operator.domain.gpu_fit import Fit, candidate_dtype, evaluate
@@ -46,26 +49,31 @@ def plan_gpu(
     fits = _fits(facts, request, version, usable)
     chosen = _choose(facts, request, fits)
     if chosen is None:
-        problem = gpu_refusal(facts, request, [item for item, _ in usable], fits)
+        problem = gpu_refusal(facts, request, version, [item for item, _ in usable], fits)
         return (_with_known(problem, facts, request, version),)
     return gpu_serving_plan(facts, request, version, chosen, fits)
 
 
 def _setting_problems(facts: CheckpointFacts, request: ServingRequest) -> Iterable[Problem]:
     """What no GPU can mend."""
-    if problem := length_problem(facts, request.max_model_length):
+    length = request.max_model_length
+    if problem := length_problem(facts, length, may_exceed=request.length_may_exceed):
+        yield problem
+    if problem := step_problem(
+        request.max_num_batched_tokens,
+        length or unlimited_length(facts),
+        chunked_prefill=request.chunked_prefill,
+    ):
         yield problem
     if request.gpus_per_replica is not None:
         yield from illegal_size(facts, request.gpus_per_replica)
     kv_cache_dtype = request.kv_cache_dtype or "auto"
     if kv_cache_dtype not in KV_CACHE_DTYPE_BYTES:
-        yield Problem(
-            reason="KvCacheDtypeUnsupported",
-            field="spec.engine.kvCacheDtype",
-            message=(
-                f"A KV cache of {kv_cache_dtype} is not planned: set kvCacheDtype to one of "
-                f"{', '.join(KV_CACHE_DTYPE_BYTES)}"
-            ),
+        nearest = get_close_matches(kv_cache_dtype, KV_CACHE_DTYPE_BYTES, n=1, cutoff=0)[0]
+        yield KV_CACHE_DTYPE_IS_PLANNED.problem(
+            f"A KV cache of {kv_cache_dtype} is not planned: set kvCacheDtype to one of "
+            f"{', '.join(KV_CACHE_DTYPE_BYTES)}",
+            {"engine": {"kvCacheDtype": nearest}},
         )
 
 

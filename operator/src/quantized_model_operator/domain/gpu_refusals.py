@@ -1,17 +1,28 @@
 """Pure: why no GPU will do, in sentences that end with the nearest thing that would."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
+from quantized_model_operator.domain.engine_rule_table import RULES
+from quantized_model_operator.domain.engine_rules_checkpoint import A_KERNEL_TAKES_EACH_LINEAR
+from quantized_model_operator.domain.engine_rules_memory import (
+    A_REQUEST_FITS,
+    WEIGHTS_LEAVE_ROOM,
+)
+from quantized_model_operator.domain.engine_rules_parallel import A_NODE_HAS_THE_GPUS
+from quantized_model_operator.domain.engine_version import NEWEST_KNOWN_VERSION, EngineVersion
 from quantized_model_operator.domain.gpu_candidates import Candidate
 from quantized_model_operator.domain.gpu_fit import Fit
+from quantized_model_operator.domain.kernels import MARLIN_PADS_SINCE, gpu_kernels
 from quantized_model_operator.domain.model_length import TIMES
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingRequest
 from quantized_model_operator.domain.tensor_parallel import (
     LARGEST_SIZE,
+    TensorParallelVerdict,
     legal_sizes,
     nearest_legal_size,
     tensor_parallel_verdict,
@@ -29,16 +40,19 @@ def illegal_size(facts: CheckpointFacts, size: int) -> Iterable[Problem]:
         if nearest is not None
         else "quantise it again with another group size"
     )
-    yield Problem(
+    yield replace(
+        RULES[verdict.rule].problem(
+            f"This model cannot be split over {size} GPUs: {verdict.message}; {remedy}",
+            None if nearest is None else _gpus(nearest),
+        ),
         reason="IllegalTensorParallelSize",
-        field="spec.hardware.gpusPerReplica",
-        message=f"This model cannot be split over {size} GPUs: {verdict.message}; {remedy}",
     )
 
 
 def gpu_refusal(
     facts: CheckpointFacts,
     request: ServingRequest,
+    version: EngineVersion,
     usable: Sequence[Candidate],
     fits: Sequence[Fit],
 ) -> Problem:
@@ -47,6 +61,10 @@ def gpu_refusal(
     allowed = [fit for fit in fits if asked in {None, fit.tensor_parallel_size}]
     if not allowed:
         return _no_size(facts, request, usable)
+    kernels = [fit for fit in allowed if _has_kernels(facts, version, fit)]
+    if not kernels:
+        return _no_kernel(version, allowed[0])
+    allowed = kernels
     best = max(allowed, key=lambda fit: fit.conservative_tokens)
     if request.max_model_length is not None and best.conservative_tokens > 0:
         return _length_refusal(request, best, fits)
@@ -58,11 +76,46 @@ def with_suggestions(problem: Problem, fits: Sequence[Fit]) -> Problem:
     if not fits:
         return problem
     names = ", ".join(_described(fit) for fit in fits)
-    return replace(problem, message=f"{problem.message}. Would fit: {names}")
+    first = fits[0]
+    hardware = {
+        "products": [first.candidate.accelerator.product],
+        "gpusPerReplica": first.tensor_parallel_size,
+    }
+    return replace(
+        problem,
+        message=f"{problem.message}. Would fit: {names}",
+        suggestion={"hardware": hardware},
+    )
+
+
+def _gpus(size: int) -> Mapping[str, Any]:
+    return {"hardware": {"gpusPerReplica": size}}
 
 
 def _described(fit: Fit) -> str:
     return f"{fit.tensor_parallel_size} {TIMES} {fit.candidate.accelerator.product}"
+
+
+def _has_kernels(facts: CheckpointFacts, version: EngineVersion, fit: Fit) -> bool:
+    capability = fit.candidate.accelerator.compute_capability
+    size = fit.tensor_parallel_size
+    return gpu_kernels(facts, size, fit.dtype, capability, version) is not None
+
+
+def _no_kernel(version: EngineVersion, fit: Fit) -> Problem:
+    """Marlin pads odd shapes in newer versions only."""
+    newer = version.release < MARLIN_PADS_SINCE
+    remedy = (
+        f"set spec.engine.version to {MARLIN_PADS_SINCE} or newer, or choose another number of GPUs"
+        if newer
+        else "choose another number of GPUs"
+    )
+    return A_KERNEL_TAKES_EACH_LINEAR.problem(
+        f"On {_described(fit)} no kernel of vLLM {version} takes every linear of this model; "
+        f"Exllama would, but it answers wrongly: {remedy}",
+        {"engine": {"version": f"{NEWEST_KNOWN_VERSION}"}} if newer else None,
+        "spec.engine.version" if newer else "",
+    )
 
 
 def _no_size(
@@ -74,19 +127,23 @@ def _no_size(
     sizes = legal_sizes(facts, largest)
     if asked is None or not sizes:
         verdict = tensor_parallel_verdict(facts, 1)
-        return Problem(
-            reason="UnsupportedGroupSize",
+        return unservable(verdict)
+    return A_NODE_HAS_THE_GPUS.problem(
+        f"A replica of {asked} GPUs needs them in one node, and the largest node in sight can "
+        f"give {largest}: set gpusPerReplica to {sizes[-1]}, or name the product of a larger "
+        "node in spec.hardware.products",
+        _gpus(sizes[-1]),
+    )
+
+
+def unservable(verdict: TensorParallelVerdict) -> Problem:
+    """The refusal of a checkpoint that not even one GPU or process can serve."""
+    return replace(
+        RULES[verdict.rule or A_KERNEL_TAKES_EACH_LINEAR.id].problem(
+            f"The checkpoint cannot be served: {verdict.message or 'no kernel takes it'}",
             field="spec.model.uri",
-            message=f"The checkpoint cannot be served: {verdict.message or 'no kernel takes it'}",
-        )
-    return Problem(
-        reason="NotEnoughGpus",
-        field="spec.hardware.gpusPerReplica",
-        message=(
-            f"A replica of {asked} GPUs needs them in one node, and the largest node in sight can "
-            f"give {largest}: set gpusPerReplica to {sizes[-1]}, or name the product of a larger "
-            "node in spec.hardware.products"
         ),
+        reason="UnsupportedGroupSize",
     )
 
 
@@ -94,25 +151,18 @@ def _length_refusal(request: ServingRequest, best: Fit, fits: Sequence[Fit]) -> 
     """The nearest length, and the number of GPUs that would take the requested one."""
     more = next((fit for fit in fits if fit.length is not None), None)
     other = f", or gpusPerReplica to {more.tensor_parallel_size}" if more else ""
-    return Problem(
-        reason="ModelLengthTooLong",
-        field="spec.engine.maxModelLen",
-        message=(
-            f"A request of {request.max_model_length} tokens does not fit on {_described(best)}: "
-            f"{best.conservative_tokens} tokens of KV cache are sure ({best.expected_tokens} "
-            f"expected); set maxModelLen to {best.conservative_tokens} or less{other}"
-        ),
+    return A_REQUEST_FITS.problem(
+        f"A request of {request.max_model_length} tokens does not fit on {_described(best)}: "
+        f"{best.conservative_tokens} tokens of KV cache are sure ({best.expected_tokens} "
+        f"expected); set maxModelLen to {best.conservative_tokens} or less{other}",
+        {"engine": {"maxModelLen": best.conservative_tokens}},
     )
 
 
 def _memory_refusal(best: Fit) -> Problem:
     total_gib = best.candidate.accelerator.memory_bytes / GIB
     weights_gib = best.memory.weights_bytes / GIB
-    return Problem(
-        reason="InsufficientGpuMemory",
-        field="spec.hardware.products",
-        message=(
-            f"On {_described(best)} the weights take {weights_gib:.1f} of {total_gib:.1f} GiB per "
-            "GPU, which leaves no room for a KV cache: use more or larger GPUs"
-        ),
+    return WEIGHTS_LEAVE_ROOM.problem(
+        f"On {_described(best)} the weights take {weights_gib:.1f} of {total_gib:.1f} GiB per "
+        "GPU, which leaves no room for a KV cache: use more or larger GPUs"
     )

@@ -1,6 +1,7 @@
 """Pure: the context length of a plan: what the user asked for, or the longest that fits."""
 
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
+from quantized_model_operator.domain.engine_rules_memory import LENGTH_IS_THE_MODELS
 from quantized_model_operator.domain.outcome import Problem
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -15,19 +16,22 @@ def unlimited_length(facts: CheckpointFacts) -> int:
     return facts.max_model_length or UNSTATED_LENGTH
 
 
-def length_problem(facts: CheckpointFacts, requested: int | None) -> Problem | None:
-    """The refusal of a length beyond what the model was made for, or below one token."""
-    own = facts.max_model_length
+def length_problem(
+    facts: CheckpointFacts, requested: int | None, *, may_exceed: bool = False
+) -> Problem | None:
+    """The refusal of a length beyond what the model was made for, or below one token.
+
+    ``may_exceed``: the user tells vLLM to allow more, at the risk of bad answers.
+    """
+    own = 0 if may_exceed else facts.max_model_length
     if requested is None or (requested >= 1 and (not own or requested <= own)):
         return None
     legal = f"between 1 and {own}" if own else "at least 1"
-    return Problem(
-        reason="ModelLengthTooLong",
-        field="spec.engine.maxModelLen",
-        message=(
-            f"maxModelLen {requested} is not {legal}, the limit of this model: set it to "
-            f"{own or UNSTATED_LENGTH} or less"
-        ),
+    most = own or UNSTATED_LENGTH
+    return LENGTH_IS_THE_MODELS.problem(
+        f"maxModelLen {requested} is not {legal}, the limit of this model: set it to {most} or "
+        "less",
+        {"engine": {"maxModelLen": most}},
     )
 
 

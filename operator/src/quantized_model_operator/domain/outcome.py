@@ -18,6 +18,8 @@ class Problem:
     suggestion: Mapping[str, Any] | None = dataclass_field(default=None, hash=False)
     """A merge patch for ``spec`` that mends it, for example ``{"engine": {"dtype": "float16"}}``;
     ``None`` where no edit of the spec does."""
+    rule: str = ""
+    """Id of the row of ``domain.engine_rules`` that refuses; empty where no rule of vLLM does."""
 
 
 class InvalidModelError(Exception):

@@ -39,6 +39,10 @@ class ServingRequest:
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
     enforce_eager: bool = False
+    chunked_prefill: bool = True
+    """Whether long prompts are cut into several steps; the user's arguments may switch it off."""
+    length_may_exceed: bool = False
+    """Whether the user's environment lets a length exceed the model's own limit."""
     memory_limit_bytes: int | None = None
     """Of the pod's main memory."""
 

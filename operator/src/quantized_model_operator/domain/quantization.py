@@ -4,11 +4,22 @@ Only what runs on Marlin, Machete, Humming or the CPU kernel counts as served: E
 garbage in float16 for some checkpoints, so nothing is planned onto it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
+from quantized_model_operator.domain.engine_rules_checkpoint import (
+    ACT_ORDER_HAS_NO_GROUPS,
+    BFLOAT16_NEEDS_AMPERE,
+    BITS_ARE_SERVED,
+    COMPUTE_CAPABILITY_IS_SERVED,
+    CPU_BITS_ARE_SERVED,
+    CPU_SHAPES_ARE_SERVED,
+    DTYPE_IS_SERVED,
+    GROUP_SIZE_IS_SERVED,
+    SYMMETRY_IS_SERVED,
+)
 from quantized_model_operator.domain.engine_version import EngineVersion, row_for
 from quantized_model_operator.domain.linear_layers import linear_layers
 from quantized_model_operator.domain.outcome import Problem
@@ -26,8 +37,6 @@ class GptqRow:
     since: EngineVersion
     bits: tuple[int, ...]
     group_sizes: tuple[int, ...]
-    act_order_with_groups: bool
-    """Whether ``desc_act: true`` is served together with a group size other than -1."""
     minimum_compute_capability: ComputeCapability
     source: str
 
@@ -37,7 +46,6 @@ GPTQ_ROWS = (
         since=EngineVersion(0, 11),
         bits=(4, 8),
         group_sizes=(-1, 32, 64, 128),
-        act_order_with_groups=True,
         minimum_compute_capability=(8, 0),
         source="vLLM 0.11 gptq_marlin.py, 2026-11; 2/3 bits and sym=false only run on Exllama",
     ),
@@ -45,15 +53,13 @@ GPTQ_ROWS = (
         since=EngineVersion(0, 20),
         bits=(4, 8),
         group_sizes=(-1, 32, 64, 128),
-        act_order_with_groups=True,
         minimum_compute_capability=(7, 5),
-        source="vLLM 0.20 gptq_marlin.py, 2026-11; 0.21 to 0.24 not read, equal on both sides",
+        source="vLLM 0.20.2 and 0.21.0 gptq_marlin.py, 0.22.1 to 0.24.0 auto_gptq.py, 2026-11",
     ),
     GptqRow(
         since=EngineVersion(0, 25),
         bits=(4, 8),
         group_sizes=(-1, 32, 64, 128),
-        act_order_with_groups=True,
         minimum_compute_capability=(7, 5),
         source="vLLM 0.25.1 auto_gptq.py, and served on one H200, 2026-11",
     ),
@@ -61,19 +67,13 @@ GPTQ_ROWS = (
         since=EngineVersion(0, 26),
         bits=(4, 8),
         group_sizes=(-1, 32, 64, 128),
-        act_order_with_groups=False,
         minimum_compute_capability=(7, 5),
-        source="vLLM 0.26 to 0.29 not read: act-order refused by caution, 2026-11",
-    ),
-    GptqRow(
-        since=EngineVersion(0, 30),
-        bits=(4, 8),
-        group_sizes=(-1, 32, 64, 128),
-        act_order_with_groups=False,
-        minimum_compute_capability=(7, 5),
-        source="vLLM 0.30, 0.32 and 0.33.0 auto_gptq.py, 2026-11",
+        source="vLLM 0.26.0, 0.27.1, 0.28.0, 0.29.0 and 0.30.0 to 0.33.0 auto_gptq.py, 2026-11",
     ),
 )
+
+LAST_WITH_ACT_ORDER = EngineVersion(0, 29)
+"""The newest version that serves act-order with groups. Source: as ``ACT_ORDER_HAS_NO_GROUPS``."""
 
 CPU_BITS = (4,)
 """Source: vLLM 0.32.0 and 0.33.0; Int8 refused on CPU in our measurement, 2026-11."""
@@ -87,6 +87,9 @@ BFLOAT16_COMPUTE_CAPABILITY: ComputeCapability = (8, 0)
 SERVED_DTYPES = ("float16", "bfloat16")
 """Source: vLLM 0.33.0 auto_gptq.py (``get_supported_act_dtypes``), 2026-11."""
 
+_USE_GPU: Mapping[str, Any] = {"hardware": {"device": "GPU"}}
+_USE_FLOAT16: Mapping[str, Any] = {"engine": {"dtype": "float16"}}
+
 _DTYPE_NAMES = {"half": "float16", "fp16": "float16", "bf16": "bfloat16"}
 
 
@@ -99,7 +102,7 @@ def quantization_problems(
         _bits_problem(facts, row, engine_version),
         _symmetry_problem(facts, engine_version),
         _group_size_problem(facts, row, engine_version),
-        _act_order_problem(facts, row, engine_version),
+        _act_order_problem(facts, engine_version),
     )
     problems = tuple(problem for problem in found if problem is not None)
     if device == "CPU":
@@ -114,14 +117,10 @@ def compute_capability_problem(
     minimum = row_for(GPTQ_ROWS, engine_version).minimum_compute_capability
     if compute_capability >= minimum:
         return None
-    return Problem(
-        reason="ComputeCapabilityTooLow",
-        field="spec.hardware.products",
-        message=(
-            f"{product} has compute capability {dotted(compute_capability)}; vLLM "
-            f"{engine_version} serves GPTQ from {dotted(minimum)} on: choose "
-            f"{'a Turing' if minimum < BFLOAT16_COMPUTE_CAPABILITY else 'an Ampere'} or newer GPU"
-        ),
+    return COMPUTE_CAPABILITY_IS_SERVED.problem(
+        f"{product} has compute capability {dotted(compute_capability)}; vLLM "
+        f"{engine_version} serves GPTQ from {dotted(minimum)} on: choose "
+        f"{'a Turing' if minimum < BFLOAT16_COMPUTE_CAPABILITY else 'an Ampere'} or newer GPU"
     )
 
 
@@ -141,13 +140,15 @@ def resolve_dtype(
         return "bfloat16" if own else "float16"
     dtype = _DTYPE_NAMES.get(requested, requested)
     if dtype not in SERVED_DTYPES:
-        return _dtype_problem(
-            f"{requested} is not served with GPTQ: use float16 or bfloat16, or leave it out"
+        return DTYPE_IS_SERVED.problem(
+            f"{requested} is not served with GPTQ: use float16 or bfloat16, or leave it out",
+            _USE_FLOAT16,
         )
     if dtype == "bfloat16" and not has_bfloat16 and compute_capability is not None:
-        return _dtype_problem(
+        return BFLOAT16_NEEDS_AMPERE.problem(
             f"bfloat16 needs compute capability {dotted(BFLOAT16_COMPUTE_CAPABILITY)}, the GPU has "
-            f"{dotted(compute_capability)}: use float16"
+            f"{dotted(compute_capability)}: use float16",
+            _USE_FLOAT16,
         )
     return dtype
 
@@ -162,19 +163,10 @@ def nearest(value: int, legal: Iterable[int]) -> int:
     return min(legal, key=lambda item: (abs(item - value), -item))
 
 
-def _dtype_problem(message: str) -> Problem:
-    return Problem(reason="DtypeUnsupported", field="spec.engine.dtype", message=message)
-
-
-def _checkpoint_problem(reason: str, message: str) -> Problem:
-    return Problem(reason=reason, field="spec.model.uri", message=message)
-
-
 def _bits_problem(facts: CheckpointFacts, row: GptqRow, version: EngineVersion) -> Problem | None:
     if facts.bits in row.bits:
         return None
-    return _checkpoint_problem(
-        "UnsupportedBits",
+    return BITS_ARE_SERVED.problem(
         f"The checkpoint is quantised to {facts.bits} bits; vLLM {version} serves 4 or 8 bit GPTQ "
         f"only: quantise it again with bits {nearest(facts.bits, row.bits)}",
     )
@@ -183,8 +175,7 @@ def _bits_problem(facts: CheckpointFacts, row: GptqRow, version: EngineVersion) 
 def _symmetry_problem(facts: CheckpointFacts, version: EngineVersion) -> Problem | None:
     if facts.symmetric:
         return None
-    return _checkpoint_problem(
-        "UnsupportedSymmetry",
+    return SYMMETRY_IS_SERVED.problem(
         f"The checkpoint is quantised asymmetrically (sym: false); vLLM {version} serves symmetric "
         "GPTQ only: quantise it again with sym true",
     )
@@ -197,23 +188,22 @@ def _group_size_problem(
         return None
     grouped = [size for size in row.group_sizes if size > 0]
     legal = ", ".join(str(size) for size in row.group_sizes)
-    return _checkpoint_problem(
-        "UnsupportedGroupSize",
+    return GROUP_SIZE_IS_SERVED.problem(
         f"The checkpoint has group size {facts.group_size}; vLLM {version} serves {legal}: "
         f"quantise it again with group size {nearest(facts.group_size, grouped)}",
     )
 
 
-def _act_order_problem(
-    facts: CheckpointFacts, row: GptqRow, version: EngineVersion
-) -> Problem | None:
-    if not facts.desc_act or facts.group_size == -1 or row.act_order_with_groups:
+def _act_order_problem(facts: CheckpointFacts, version: EngineVersion) -> Problem | None:
+    rule = ACT_ORDER_HAS_NO_GROUPS
+    if not facts.desc_act or facts.group_size == -1 or not rule.applies(version):
         return None
-    return _checkpoint_problem(
-        "UnsupportedActOrder",
+    last = f"{LAST_WITH_ACT_ORDER}"
+    return rule.problem(
         f"The checkpoint uses act-order (desc_act: true) with group size {facts.group_size}, which "
         f"vLLM {version} does not serve: quantise it again with desc_act false, or set "
-        "spec.engine.version to 0.25.1",
+        f"spec.engine.version to {last}",
+        {"engine": {"version": last}},
     )
 
 
@@ -222,13 +212,10 @@ def _cpu_problems(facts: CheckpointFacts, row: GptqRow) -> tuple[Problem, ...]:
     problems: list[Problem] = []
     if facts.bits in row.bits and facts.bits not in CPU_BITS:
         problems.append(
-            Problem(
-                reason="UnsupportedOnCpu",
-                field="spec.hardware.device",
-                message=(
-                    f"vLLM serves 4 bit GPTQ only on CPU, the checkpoint has {facts.bits} bits: "
-                    "use a checkpoint with bits 4, or device GPU"
-                ),
+            CPU_BITS_ARE_SERVED.problem(
+                f"vLLM serves 4 bit GPTQ only on CPU, the checkpoint has {facts.bits} bits: "
+                "use a checkpoint with bits 4, or device GPU",
+                _USE_GPU,
             )
         )
     misfits = [
@@ -238,13 +225,10 @@ def _cpu_problems(facts: CheckpointFacts, row: GptqRow) -> tuple[Problem, ...]:
     ]
     if misfits:
         problems.append(
-            Problem(
-                reason="UnsupportedOnCpu",
-                field="spec.hardware.device",
-                message=(
-                    f"The CPU kernel needs layer shapes divisible by {CPU_SHAPE_MULTIPLE}; "
-                    f"{', '.join(misfits)} is not: use device GPU"
-                ),
+            CPU_SHAPES_ARE_SERVED.problem(
+                f"The CPU kernel needs layer shapes divisible by {CPU_SHAPE_MULTIPLE}; "
+                f"{', '.join(misfits)} is not: use device GPU",
+                _USE_GPU,
             )
         )
     return tuple(problems)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import ObservedNode
 from quantized_model_operator.domain.cpu_plan import plan_cpu
+from quantized_model_operator.domain.engine_rules_memory import UTILIZATION_IS_A_SHARE
 from quantized_model_operator.domain.engine_version import (
     InvalidEngineVersionError,
     parse_engine_version,
@@ -56,14 +57,10 @@ def plan_serving(
 
 
 def _request_problems(request: ServingRequest) -> Iterable[Problem]:
-    """Settings that vLLM refuses on any device.
-
-    Source: vLLM 0.33.0 config/cache.py, checked 2026-11.
-    """
+    """Settings that vLLM refuses on any device."""
     utilization = request.gpu_memory_utilization
     if utilization is not None and not 0 < utilization <= 1:
-        yield Problem(
-            reason="InvalidSpec",
-            field="spec.engine.gpuMemoryUtilization",
-            message=f"gpuMemoryUtilization {utilization} is not above 0 and at most 1: set 0.92",
+        yield UTILIZATION_IS_A_SHARE.problem(
+            f"gpuMemoryUtilization {utilization} is not above 0 and at most 1: set 0.92",
+            {"engine": {"gpuMemoryUtilization": 0.92}},
         )

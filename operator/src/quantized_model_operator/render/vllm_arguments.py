@@ -6,6 +6,7 @@ Source of flags and variables: vLLM 0.33.0, ``vllm serve --help=all`` and ``vllm
 
 from typing import Any
 
+from quantized_model_operator.domain.kernels import disabled_kernels
 from quantized_model_operator.domain.model import EngineVariable, ResolvedModel, SecretKey
 from quantized_model_operator.domain.serving_plan import ServingPlan
 from quantized_model_operator.render.metadata import SERVER_PORT
@@ -68,7 +69,7 @@ def variables(model: ResolvedModel, plan: ServingPlan, budget_seconds: int) -> l
         plain["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE"
         plain["TORCH_COMPILE_DISABLE"] = "1"  # log-probabilities would need a C++ compiler
     else:
-        plain["VLLM_DISABLED_KERNELS"] = ",".join(_disabled_kernels(plan))
+        plain["VLLM_DISABLED_KERNELS"] = ",".join(disabled_kernels(plan.kernel))
     rendered: dict[str, dict[str, Any]] = {
         name: {"name": name, "value": value} for name, value in plain.items()
     }
@@ -77,12 +78,6 @@ def variables(model: ResolvedModel, plan: ServingPlan, budget_seconds: int) -> l
     for variable in model.variables:
         rendered[variable.name] = _variable(variable)
     return list(rendered.values())
-
-
-def _disabled_kernels(plan: ServingPlan) -> list[str]:
-    """Kernels that answer wrongly or fail late; Humming only where it was not planned."""
-    never = ["ExllamaLinearKernel", "ConchLinearKernel", "TritonW4A16LinearKernel"]
-    return never if plan.kernel == "Humming" else [*never, "HummingLinearKernel"]
 
 
 def _variable(variable: EngineVariable) -> dict[str, Any]:

@@ -1,0 +1,289 @@
+"""Pure: what the parser of ``vllm serve`` takes, and what it would say to arguments of a user.
+
+The table is that of one minor version of vLLM. It is given to the standard library's parser, which
+is vLLM's own underneath, so abbreviations, missing values and choices are judged as vLLM does.
+"""
+
+import json
+import re
+from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, NoReturn
+
+from quantized_model_operator.domain.engine_version import EngineVersion
+
+_NUMBER = re.compile(r"-\d+|-\d*\.\d+")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)[kmgtKMGT]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArgumentRow:
+    """One argument of ``vllm serve``."""
+
+    names: tuple[str, ...]
+    """All spellings that are accepted, those that help does not show too."""
+    dest: str
+    nargs: int | str | None
+    """As in argparse; 0 for a switch, ``None`` for one value."""
+    kind: str
+    """``int``, ``float``, ``size``, ``json``, ``object`` or ``text``, with ``?`` if the value may
+    be ``None``; empty if any text is taken."""
+    choices: tuple[str, ...] | None
+    off: tuple[str, ...]
+    """The spellings of a switch that switch it off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArgumentTable:
+    """Every argument of one minor version."""
+
+    version: EngineVersion
+    """The version that was read; its whole minor version is taken to be alike."""
+    load_formats: tuple[str, ...]
+    """Values of ``--load-format`` that need no plugin; the parser itself takes any text."""
+    rows: tuple[ArgumentRow, ...]
+
+    def __hash__(self) -> int:
+        """By version: there is one table for each."""
+        return hash(self.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedArgument:
+    """An argument that a user's list sets."""
+
+    index: int
+    """Of the entry that names it."""
+    row: ArgumentRow
+    name: str
+    """The spelling that was matched."""
+    value: object
+    """After conversion; ``True`` or ``False`` for a switch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArgumentFault:
+    """Why the parser refuses an entry."""
+
+    index: int
+    count: int
+    """Entries that belong together: the flag and its values."""
+    flag: str
+    """As it was written; empty for a value that belongs to no flag."""
+    message: str
+    """What the parser says; empty when it does not know the flag."""
+
+
+class _Entry(NamedTuple):
+    """A text for argparse, and the entries of the user's list that it stands for."""
+
+    at: int
+    entries: int
+    text: str
+
+
+class _RefusedError(Exception):
+    """What vLLM would print before it ends with exit code 2."""
+
+
+class _Parser(ArgumentParser):
+    """Raises where argparse would end the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _RefusedError(message)
+
+
+class _Collect(Action):
+    """Keeps what was matched, in order."""
+
+    row: ArgumentRow
+
+    def __call__(
+        self,
+        parser: ArgumentParser,  # noqa: ARG002 - the signature is argparse's
+        namespace: Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        name = option_string or self.row.names[0]
+        value = name not in self.row.off if self.row.nargs == 0 else values
+        namespace.used.append((self.row, name, value))
+
+
+def read_arguments(
+    arguments: Sequence[str], table: ArgumentTable
+) -> tuple[tuple[UsedArgument, ...], tuple[ArgumentFault, ...]]:
+    """What the list sets, and every entry that vLLM would refuse.
+
+    Source: vLLM 0.33.0 utils/argparse_utils.py, 2026-11: ``_`` counts as ``-`` in long flags, and
+    ``--flag.key value`` is one entry of a JSON flag.
+    """
+    parser = _parser(table)
+    used: list[UsedArgument] = []
+    faults: list[ArgumentFault] = []
+    for group in _groups(_normal(arguments)):
+        found, fault = _read_group(parser, group)
+        used += found
+        faults += [fault] if fault else []
+    return tuple(used), tuple(faults)
+
+
+def _normal(arguments: Sequence[str]) -> list[_Entry]:
+    """The entries as vLLM hands them to argparse, dotted ones as JSON at the end."""
+    entries: list[_Entry] = []
+    dotted: dict[str, list[_Entry]] = {}
+    index = 0
+    while index < len(arguments):
+        text = arguments[index]
+        name, equals, value = text.partition("=")
+        if name.startswith("--"):
+            head, dot, key = name.partition(".")
+            name = head.replace("_", "-") + dot + key
+        if not name.startswith("-") or "." not in name:
+            entries.append(_Entry(index, 1, name + equals + value))
+            index += 1
+            continue
+        count = 1 if equals else 2
+        head = name.partition(".")[0]
+        dotted.setdefault(head, [_Entry(index, count, head), _Entry(index, 0, "{}")])
+        index += count
+    return entries + [entry for pair in dotted.values() for entry in pair]
+
+
+def _groups(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:
+    """Each flag with the values that follow it."""
+    group: list[_Entry] = []
+    for entry in entries:
+        if group and _is_flag(entry.text):
+            yield group
+            group = []
+        group.append(entry)
+    if group:
+        yield group
+
+
+def _is_flag(text: str) -> bool:
+    """Whether argparse takes the text for a flag; a negative number is a value."""
+    if not text.startswith("-") or text == "-" or _NUMBER.fullmatch(text):
+        return False
+    return " " not in text.split("=", 1)[0]
+
+
+def _read_group(
+    parser: ArgumentParser, group: Sequence[_Entry]
+) -> tuple[list[UsedArgument], ArgumentFault | None]:
+    first = group[0]
+    if not _is_flag(first.text):
+        return [], _fault(group, "")
+    if first.text.startswith("-O"):
+        return [], None  # a level or its old forms, which vLLM takes apart by itself
+    namespace = Namespace(used=[])
+    try:
+        _, extras = parser.parse_known_args(["model", *(entry.text for entry in group)], namespace)
+    except (ArgumentError, _RefusedError) as error:
+        message = error.message if isinstance(error, ArgumentError) else str(error)
+        return [], _fault(group, first.text, message)
+    used = [
+        UsedArgument(index=first.at, row=row, name=name, value=value)
+        for row, name, value in namespace.used
+    ]
+    if not extras:
+        return used, None
+    if not used:
+        return [], _fault(group, first.text)
+    # The flag is known, and more values follow than it takes.
+    stray = next(entry for entry in group[1:] if entry.text == extras[0])
+    return used, _fault([entry for entry in group if entry.at >= stray.at], "")
+
+
+def _fault(group: Sequence[_Entry], flag: str, message: str = "") -> ArgumentFault:
+    return ArgumentFault(
+        index=group[0].at,
+        count=sum(entry.entries for entry in group),
+        flag=flag.split("=", 1)[0],
+        message=message,
+    )
+
+
+@lru_cache(maxsize=8)
+def _parser(table: ArgumentTable) -> ArgumentParser:
+    parser = _Parser(prog="vllm serve", add_help=False, exit_on_error=False)
+    parser.add_argument("model_tag", nargs="?")
+    for row in table.rows:
+        options: dict[str, Any] = {"dest": row.dest, "nargs": row.nargs}
+        convert = _converter(row.kind)
+        if convert is not None:
+            options["type"] = convert
+        if row.choices is not None:
+            options["choices"] = [convert(item) if convert else item for item in row.choices]
+        action = parser.add_argument(*row.names, action=_Collect, **options)
+        vars(action)["row"] = row
+    return parser
+
+
+def _converter(kind: str) -> Callable[[str], object] | None:
+    convert = _CONVERTERS.get(kind.removesuffix("?"))
+    return _optional(convert) if convert and kind.endswith("?") else convert
+
+
+def _whole_number(text: str) -> int:
+    return int(text)
+
+
+def _number(text: str) -> float:
+    return float(text)
+
+
+def _size(text: str) -> int:
+    """``4096``, ``4k`` (4000) or ``4K`` (4096)."""
+    text = text.strip()
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        return int(text)
+    if text[-1].isupper() and "." in text:
+        raise ArgumentTypeError(f"decimals are not allowed with {text[-1]}: {text!r}")
+    power = "kmgt".index(text[-1].lower()) + 1
+    return int(float(match[1]) * (1024 if text[-1].isupper() else 1000) ** power)
+
+
+def _size_or_auto(text: str) -> int:
+    return -1 if text.strip().lower() in {"-1", "auto"} else _size(text)
+
+
+def _json(text: str) -> object:
+    value: object = json.loads(text)
+    return value
+
+
+def _object(text: str) -> str:
+    """Braces at least: numbers like 4k inside are vLLM's own and no JSON."""
+    if not (text.strip().startswith("{") and text.strip().endswith("}")):
+        raise ValueError(text)
+    return text
+
+
+def _optional(convert: Callable[[str], object]) -> Callable[[str], object]:
+    def converted(text: str) -> object:
+        return None if text in {"", "None"} else convert(text)
+
+    converted.__name__ = convert.__name__
+    return converted
+
+
+def _named(convert: Callable[[str], object], name: str) -> Callable[[str], object]:
+    """The converter under the name that argparse puts into 'invalid ... value'."""
+    convert.__name__ = name
+    return convert
+
+
+_CONVERTERS: Mapping[str, Callable[[str], object]] = {
+    "int": _named(_whole_number, "whole number"),
+    "float": _named(_number, "number"),
+    "size": _named(_size, "size (like 4096, 4k or 4K)"),
+    "size-or-auto": _named(_size_or_auto, "size (like 4096, 4k, 4K or auto)"),
+    "json": _named(_json, "JSON"),
+    "object": _named(_object, "JSON object"),
+    "text": str,
+}
