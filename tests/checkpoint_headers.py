@@ -87,14 +87,17 @@ def in_shards(tensors: Shapes, count: int) -> dict[str, Shapes]:
     """The tensors over so many weight files, in their order and of about equal size."""
     if count == 1:
         return {"model.safetensors": tensors}
-    most = sum(tensor.size for tensor in tensors.values()) // count + 1
-    parts: list[Shapes] = [{} for _ in range(count)]
-    position = 0
-    for name, tensor in tensors.items():
-        parts[min(position // most, count - 1)][name] = tensor
-        position += tensor.size
-    names = [f"model-{number:05d}-of-{count:05d}.safetensors" for number in range(1, count + 1)]
-    return {name: part for name, part in zip(names, parts, strict=True) if part}
+    parts: list[Shapes] = [{}]
+    left, filled = sum(tensor.size for tensor in tensors.values()), 0
+    for position, (name, tensor) in enumerate(tensors.items()):
+        is_full = filled * (count - len(parts) + 1) >= left
+        if len(parts) < count and (is_full or len(tensors) - position == count - len(parts)):
+            left -= filled
+            parts, filled = [*parts, {}], 0
+        parts[-1][name] = tensor
+        filled += tensor.size
+    names = (f"model-{number:05d}-of-{count:05d}.safetensors" for number in range(1, count + 1))
+    return dict(zip(names, parts, strict=True))
 
 
 def header_set(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields, replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,12 +15,21 @@ from quantized_model_operator.domain.checkpoint import (
     CheckpointFacts,
     CheckpointProblem,
     InspectionReport,
+    InvalidReportError,
     report_from_json,
     report_to_json,
 )
 from quantized_model_operator.domain.checkpoint_inspection import Evidence, inspect_checkpoint
+from quantized_model_operator.domain.decoder_linears import MOST_LINEARS
+from quantized_model_operator.domain.readable_text import readable_name
+from quantized_model_operator.domain.tensor_facts import (
+    LinearShape,
+    MixtureOfExperts,
+    TensorBytes,
+)
 from unit.tiny_checkpoint import Recipe, Tensor, config, safetensors, tensors
 
+TEXTS = ("uri", "commit", "digest", "integrity", "architecture", "model_type", "dtype")
 HOSTILE = st.text(max_size=1200)
 PROBLEMS = st.lists(
     st.builds(CheckpointProblem, reason=HOSTILE, message=HOSTILE, field=HOSTILE), max_size=12
@@ -37,11 +48,26 @@ def test_any_problems_fit(problems: list[CheckpointProblem], count: int, transie
     assert not problems or read.problem_count == max(count, len(problems))
 
 
-@given(st.lists(HOSTILE, min_size=7, max_size=7), st.lists(HOSTILE, max_size=20))
-def test_any_facts_fit(words: list[str], warnings: list[str]) -> None:
-    """Facts are kept whole but for their texts."""
-    number = 2**60
-    facts = CheckpointFacts(
+SIZES = st.integers(0, 2**44)
+"""As large as a model could ever be: 16 TiB, or as many of anything."""
+LINEARS = st.builds(
+    LinearShape,
+    name=st.text(max_size=60).map(lambda text: readable_name(text, 32)),
+    inputs=SIZES,
+    outputs=SIZES,
+    split=st.sampled_from(["column", "row", "whole"]),
+    kind=st.sampled_from(["dense", "expert"]),
+    count=SIZES,
+    bits=st.sampled_from([4, 8, 16]),
+    group_size=st.sampled_from([-1, 32, 64, 128]),
+)
+BYTES = st.builds(TensorBytes, **{item.name: SIZES for item in fields(TensorBytes)})
+MIXTURES = st.builds(MixtureOfExperts, **{item.name: SIZES for item in fields(MixtureOfExperts)})
+
+
+def facts(words: list[str], number: int, **more: Any) -> CheckpointFacts:  # noqa: ANN401
+    """Facts with these texts, and one number everywhere."""
+    return CheckpointFacts(
         uri=words[0],
         commit=words[1],
         digest=words[2],
@@ -51,7 +77,7 @@ def test_any_facts_fit(words: list[str], warnings: list[str]) -> None:
         dtype=words[6],
         bits=number,
         group_size=number,
-        symmetric=True,
+        symmetric=False,
         desc_act=False,
         quantized_lm_head=False,
         weights_bytes=number,
@@ -66,16 +92,96 @@ def test_any_facts_fit(words: list[str], warnings: list[str]) -> None:
         vocabulary=number,
         max_model_length=number,
         tied_embeddings=False,
-        has_tokenizer=True,
-        has_chat_template=True,
+        has_tokenizer=False,
+        has_chat_template=False,
         sliding_window=number,
-        warnings=tuple(warnings),
+        full_attention_layers=number,
+        quantization_argument=True,
+        **more,
     )
-    text = report_to_json(InspectionReport(facts=facts))
+
+
+@given(
+    words=st.lists(HOSTILE, min_size=7, max_size=7),
+    number=SIZES,
+    warnings=st.lists(HOSTILE, max_size=20).map(tuple),
+    more=st.fixed_dictionaries(
+        {
+            "linears": st.lists(LINEARS, max_size=MOST_LINEARS).map(tuple),
+            "mixture": st.none() | MIXTURES,
+            "tensor_bytes": st.none() | BYTES,
+        }
+    ),
+)
+def test_any_facts_fit(
+    words: list[str], number: int, warnings: tuple[str, ...], more: dict[str, Any]
+) -> None:
+    """Facts are kept whole but for their texts: every number, expert and linear arrives."""
+    written = facts(words, number, warnings=warnings, **more)
+    text = report_to_json(InspectionReport(facts=written))
     assert len(text.encode()) <= REPORT_LIMIT_BYTES
     read = report_from_json(text).facts
     assert read is not None
-    assert read.weights_bytes == number
+    texts: dict[str, Any] = dict(zip(TEXTS, words, strict=True))
+    assert replace(read, **texts, warnings=warnings) == written
+
+
+def test_the_largest_facts_fit_whole() -> None:
+    """With every text, number and linear at its longest nothing is dropped."""
+    largest = 2**44 - 1
+    linear = LinearShape("n" * 32, largest, largest, "column", "expert", largest, 16, 1024)
+    sizes = TensorBytes(**{item.name: largest for item in fields(TensorBytes)})
+    mixture = MixtureOfExperts(**{item.name: largest for item in fields(MixtureOfExperts)})
+    more = {"linears": (linear,) * MOST_LINEARS, "mixture": mixture, "tensor_bytes": sizes}
+    written = facts(["\0" * 300] * 7, largest, warnings=("w" * 3000,) * 9, **more)
+    text = report_to_json(InspectionReport(facts=written))
+    assert len(text.encode()) <= REPORT_LIMIT_BYTES
+    read = report_from_json(text).facts
+    assert read is not None
+    assert (read.linears, read.mixture, read.tensor_bytes) == (written.linears, mixture, sizes)
+
+
+@given(st.integers(2**45, 2**300))
+def test_numbers_beyond_any_model_still_fit(number: int) -> None:
+    """Rather than a message that the kubelet cuts, later facts are left out."""
+    linear = LinearShape("n" * 32, number, number, "column", "expert", number, 16, 128)
+    written = facts(["w" * 64] * 7, 1, linears=(linear,) * MOST_LINEARS)
+    text = report_to_json(InspectionReport(facts=written))
+    assert len(text.encode()) <= REPORT_LIMIT_BYTES
+    assert report_from_json(text).facts in (written, replace(written, linears=()))
+
+
+def test_records_of_before_are_read() -> None:
+    """A record without later facts is read as if they had their defaults."""
+    first = facts([""] * 7, 1)
+    document = json.loads(report_to_json(InspectionReport(facts=first)))
+    for name in ("full_attention_layers", "quantization_argument"):
+        del document["facts"][name]
+    old = replace(first, full_attention_layers=0, quantization_argument=False)
+    assert report_from_json(json.dumps(document)).facts == old
+    assert not {"mixture", "tensor_bytes", "linears"} & set(document["facts"])
+
+
+def test_records_of_later_versions_are_read() -> None:
+    """Facts that this version does not know are passed over, inside of others too."""
+    linear = LinearShape("up", 1, 2, "column", "dense", 3, 4, 128)
+    sizes = TensorBytes(**{item.name: 5 for item in fields(TensorBytes)})
+    mixture = MixtureOfExperts(**{item.name: 6 for item in fields(MixtureOfExperts)})
+    known = facts([""] * 7, 1, linears=(linear,), tensor_bytes=sizes, mixture=mixture)
+    document = json.loads(report_to_json(InspectionReport(facts=known)))
+    document["facts"] |= {"later": [1]}
+    document["facts"]["mixture"]["later"] = document["facts"]["tensor_bytes"]["later"] = 7
+    document["facts"]["linears"][0].append("later")
+    assert report_from_json(json.dumps(document)).facts == known
+
+
+@pytest.mark.parametrize("rows", [[["up", 1]], "up", [7], {"up": 1}])
+def test_linears_of_another_form_are_no_report(rows: object) -> None:
+    """A record whose linears cannot be read is refused as a whole."""
+    document = json.loads(report_to_json(InspectionReport(facts=facts([""] * 7, 1))))
+    document["facts"]["linears"] = rows
+    with pytest.raises(InvalidReportError):
+        report_from_json(json.dumps(document))
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,7 +5,7 @@ The report is the termination message of an inspection: JSON of at most 4096 byt
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any
 
 from quantized_model_operator.domain.tensor_facts import (
@@ -119,14 +119,16 @@ def report_to_json(report: InspectionReport) -> str:
     """The report as compact JSON of at most 4096 bytes.
 
     Texts are shortened, then warnings and problems are dropped from the end, until it fits;
-    ``problem_count`` keeps the true count. Facts alone always fit: their strings are bounded.
+    ``problem_count`` keeps the true count. Facts alone fit, since their strings are bounded; if
+    they did not for sizes beyond any model, those that have a default would be dropped.
     """
     for length in (800, 400, 200, 100):
         for keep in (8, 4, 2, 1, 0):
             text = _encode(report, length, keep)
             if len(text.encode()) <= REPORT_LIMIT_BYTES and (keep or not report.problems):
                 return text
-    return _encode(report, 60, 1)
+    slim = report.facts and replace(report.facts, mixture=None, tensor_bytes=None, linears=())
+    return _encode(replace(report, facts=slim), 60, 1)
 
 
 def report_from_json(text: str) -> InspectionReport:
@@ -183,10 +185,17 @@ _ALWAYS = frozenset(item.name for item in fields(CheckpointFacts) if item.defaul
 }
 
 
+_FACT_LENGTH = {"uri": 200, "commit": 120, "digest": 120}
+"""Of texts in facts as JSON; others are names of at most 64 characters."""
+
+
 def _encode(report: InspectionReport, text_length: int, keep: int) -> str:
     document: dict[str, Any] = {"version": report.version}
     if report.facts is not None:
-        facts = {key: _shorten(value, 200) for key, value in facts_to_mapping(report.facts).items()}
+        facts = {
+            key: _shorten(value, _FACT_LENGTH.get(key, 72))
+            for key, value in facts_to_mapping(report.facts).items()
+        }
         facts["warnings"] = [_shorten(text, text_length) for text in facts["warnings"][:keep]]
         document["facts"] = facts
     if report.problems:

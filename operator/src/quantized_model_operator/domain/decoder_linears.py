@@ -42,9 +42,9 @@ _WHOLE = frozenset(
 back to the hidden size: that is the stricter case, where groups must not be cut.
 Source: vLLM 0.33.0, model_executor/models, checked 2026-11."""
 
-MOST_LINEARS = 12
+MOST_LINEARS = 10
 """Kinds of linears that a report has room for; our choice."""
-_LONGEST_NAME = 40
+_LONGEST_NAME = 32
 _MATRIX = 2
 """Dimensions."""
 
