@@ -75,7 +75,8 @@ def test_type_errors_name_the_field() -> None:
 )
 def test_owned_arguments_are_refused(argument: str, flag: str, remedy: str) -> None:
     """A flag that the operator sets is refused in every spelling, with the field to use."""
-    (problem,) = _problems({**CPU_SPEC, "engine": {"args": ["--x", argument]}})
+    engine = {"args": ["--enforce-eager", argument]}
+    (problem,) = _problems({**CPU_SPEC, "engine": engine})
     assert problem.reason == "OwnedArgument"
     assert problem.field == "spec.engine.args[1]"
     assert f"{flag} " in problem.message
@@ -83,13 +84,107 @@ def test_owned_arguments_are_refused(argument: str, flag: str, remedy: str) -> N
 
 
 @pytest.mark.parametrize(
-    "argument",
-    ["--enable-auto-tool-choice", "--max-num-queued-reqs", "--max-num", "hermes", "-1", "-0.5"],
+    "arguments",
+    [
+        ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"],
+        ["--max-num-queued-reqs", "5"],
+        ["--max_num_queued_reqs=5"],
+        ["--seed", "-1"],
+    ],
 )
-def test_free_arguments_pass(argument: str) -> None:
+def test_free_arguments_pass(arguments: list[str]) -> None:
     """Other flags, values and negative numbers reach vLLM as they are."""
-    model = resolve(observed({**CPU_SPEC, "engine": {"args": [argument]}}), SETTINGS)
-    assert model.arguments == (argument,)
+    model = resolve(observed({**CPU_SPEC, "engine": {"args": arguments}}), SETTINGS)
+    assert model.arguments == tuple(arguments)
+    assert model.request.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "remedy", "mended"),
+    [
+        (["--swap-space", "4"], 0, "has no --swap-space; remove it", None),
+        (
+            ["--seed", "1", "--calculate-kv-scales"],
+            2,
+            "(known from 0.20.2, 0.25.1); remove it",
+            ["--seed", "1"],
+        ),
+        (
+            ["--disable-prefix-caching"],
+            0,
+            "(known from 0.33.0); use --no-enable-prefix-caching",
+            ["--no-enable-prefix-caching"],
+        ),
+        (["--tool-call-parse=x", "--enable-lora", "y"], 2, "belongs to no flag", None),
+        (
+            ["--enable-prefix-cachin-g", "--seed", "1"],
+            0,
+            "use --enable-prefix-caching",
+            ["--enable-prefix-caching", "--seed", "1"],
+        ),
+        (["--seed", "1", "--load-format=zzz"], 2, "no load format 'zzz'", ["--seed", "1"]),
+        (["--linear-backend", "exllama"], 0, "a kernel that is disabled", None),
+    ],
+)
+def test_arguments_that_vllm_refuses_are_refused(
+    arguments: list[str], field: int, remedy: str, mended: list[str] | None
+) -> None:
+    """What vLLM 0.32 would not start with is refused by name, with a list that it takes."""
+    (problem,) = _problems({**CPU_SPEC, "engine": {"args": arguments}})
+    assert problem.reason == "InvalidArgument"
+    assert problem.field == f"spec.engine.args[{field}]"
+    assert remedy in problem.message
+    if "belongs" in problem.message:
+        assert problem.suggestion == {"engine": {"args": arguments[:2]}}
+    else:
+        assert problem.suggestion == {"engine": {"args": mended}}
+
+
+@pytest.mark.parametrize("value", ["3", "x", None])
+def test_bad_values_are_refused_with_the_choices(value: str | None) -> None:
+    """A value that is no choice, of no type or missing is refused in the parser's own words."""
+    arguments = ["--max-lora-rank", *([value] if value else [])]
+    (problem,) = _problems({**CPU_SPEC, "engine": {"args": arguments}})
+    assert problem.rule == "argument-values-are-taken"
+    assert "--max-lora-rank: " in problem.message
+
+
+def test_without_a_table_arguments_are_not_judged() -> None:
+    """For a version whose parser was not read flags pass with a warning, owned ones do not."""
+    engine = {"version": "0.27.0", "args": ["--swap-space", "4"]}
+    model = resolve(observed({**CPU_SPEC, "engine": engine}), SETTINGS)
+    assert "no table for vLLM 0.27.0" in model.request.warnings[0]
+    (problem,) = _problems({**CPU_SPEC, "engine": {**engine, "args": ["--port", "1"]}})
+    assert problem.reason == "OwnedArgument"
+
+
+def test_plugins_of_an_own_image_are_trusted() -> None:
+    """A load format that vLLM does not have may come with the user's image."""
+    engine = {"image": "example.com/vllm:mine", "args": ["--load-format", "mine"]}
+    assert resolve(observed({**CPU_SPEC, "engine": engine}), SETTINGS).arguments[1] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("engine", "field", "value"),
+    [
+        ({"args": ["--no-enable-chunked-prefill"]}, "chunked_prefill", False),
+        ({"args": ["--enable-chunked-prefill"]}, "chunked_prefill", True),
+        ({"version": "0.33.0", "args": ["--disable-chunked-p"]}, "chunked_prefill", False),
+        ({"version": "0.27.0", "args": ["--enforce-eager"]}, "enforce_eager", True),
+        (
+            {"env": [{"name": "VLLM_ALLOW_LONG_MAX_MODEL_LEN", "value": "1"}]},
+            "length_may_exceed",
+            True,
+        ),
+        ({}, "length_may_exceed", False),
+    ],
+)
+def test_plans_know_what_arguments_switch(
+    engine: dict[str, Any], field: str, *, value: bool
+) -> None:
+    """Switches in arguments and variables that change the plan are part of what it is asked."""
+    model = resolve(observed({**CPU_SPEC, "engine": engine}), SETTINGS)
+    assert getattr(model.request, field) is value
 
 
 def test_every_problem_is_told_at_once() -> None:

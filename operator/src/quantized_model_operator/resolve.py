@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from quantized_model_operator.api.flag_tables import argument_table, argument_tables
 from quantized_model_operator.api.v1alpha1 import (
     Cache,
     Device,
@@ -17,8 +18,17 @@ from quantized_model_operator.api.v1alpha1 import (
     RolloutStrategy,
     SecretKeyRef,
 )
+from quantized_model_operator.domain.argument_rules import (
+    ArgumentContext,
+    argument_problems,
+    argument_warnings,
+    engine_switches,
+)
 from quantized_model_operator.domain.cluster_state import Observed
-from quantized_model_operator.domain.engine_flags import owned_flag_remedy
+from quantized_model_operator.domain.engine_version import (
+    InvalidEngineVersionError,
+    parse_engine_version,
+)
 from quantized_model_operator.domain.model import (
     CacheKind,
     EngineVariable,
@@ -43,6 +53,8 @@ _OWNED_KEY_PREFIXES = (
     "prometheus.io/",
     "argocd.argoproj.io/",
 )
+_ALLOW_LONG = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
+"""Source: vLLM 0.33.0 envs.py and config/model.py, 2026-11."""
 _ENGINE_USER = 2000
 """Source: vLLM 0.33.0, docker/Dockerfile, user ``vllm`` (uid 2000, gid 0), checked 2026-11-24."""
 
@@ -82,7 +94,7 @@ def _field_path(location: tuple[int | str, ...]) -> str:
 def _problems(
     spec: QuantizedModelSpec, observed: Observed, settings: Settings
 ) -> Iterator[Problem]:
-    yield from _argument_problems(spec)
+    yield from argument_problems(spec.engine.args or (), _argument_context(spec, settings))
     yield from _permission_problems(spec, settings)
     yield from _metadata_problems(spec.pod_template)
     yield from _quantity_problems(spec)
@@ -93,17 +105,22 @@ def _problems(
         )
 
 
-def _argument_problems(spec: QuantizedModelSpec) -> Iterator[Problem]:
-    for index, argument in enumerate(spec.engine.args or ()):
-        owned = owned_flag_remedy(argument)
-        if owned:
-            flag, remedy = owned
-            field = f"spec.engine.args[{index}]"
-            yield Problem(
-                reason="OwnedArgument",
-                field=field,
-                message=f"{field}: {flag} is set by the operator; {remedy}",
-            )
+def _argument_context(spec: QuantizedModelSpec, settings: Settings) -> ArgumentContext:
+    """What the arguments are judged with; an unreadable version is refused by the plan."""
+    text = _engine_version(spec, settings)
+    try:
+        table = argument_table(parse_engine_version(text))
+    except InvalidEngineVersionError:
+        table = None
+    return ArgumentContext(
+        version=text, table=table, others=argument_tables, plugins=bool(spec.engine.image)
+    )
+
+
+def _engine_version(spec: QuantizedModelSpec, settings: Settings) -> str:
+    on_cpu = spec.hardware.device is Device.CPU
+    defaults = settings.cpu_engine if on_cpu else settings.gpu_engine
+    return spec.engine.version or defaults.default_version
 
 
 def _permission_problems(spec: QuantizedModelSpec, settings: Settings) -> Iterator[Problem]:
@@ -234,11 +251,12 @@ def source_of(uri: str, revision: str) -> Source:
 
 def _request(spec: QuantizedModelSpec, settings: Settings) -> ServingRequest:
     engine, hardware = spec.engine, spec.hardware
-    defaults = settings.cpu_engine if hardware.device is Device.CPU else settings.gpu_engine
+    context = _argument_context(spec, settings)
+    switches = engine_switches(engine.args or (), context.table)
     kv_cache_dtype = engine.kv_cache_dtype
     return ServingRequest(
         device="CPU" if hardware.device is Device.CPU else "GPU",
-        engine_version=engine.version or defaults.default_version,
+        engine_version=context.version,
         gpus_per_replica=hardware.gpus_per_replica,
         products=tuple(hardware.products or ()),
         resource_name=hardware.resource_name,
@@ -248,7 +266,10 @@ def _request(spec: QuantizedModelSpec, settings: Settings) -> ServingRequest:
         gpu_memory_utilization=engine.gpu_memory_utilization,
         max_num_seqs=engine.max_num_seqs,
         max_num_batched_tokens=engine.max_num_batched_tokens,
-        enforce_eager=hardware.device is Device.CPU or "--enforce-eager" in (engine.args or ()),
+        enforce_eager=hardware.device is Device.CPU or switches.enforce_eager,
+        chunked_prefill=switches.chunked_prefill,
+        length_may_exceed=any(item.name == _ALLOW_LONG for item in engine.env or ()),
+        warnings=argument_warnings(context) if engine.args else (),
         memory_limit_bytes=int(parse_quantity(hardware.memory)) if hardware.memory else None,
     )
 

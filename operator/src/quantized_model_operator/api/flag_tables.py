@@ -38,6 +38,12 @@ def argument_table(version: EngineVersion) -> ArgumentTable | None:
     )
 
 
+def argument_tables() -> tuple[ArgumentTable, ...]:
+    """All tables, in rising order."""
+    found = (argument_table(version) for version in tabled_versions())
+    return tuple(table for table in found if table is not None)
+
+
 def _row(item: dict[str, Any]) -> ArgumentRow:
     """What is left out is as usual: one value of any text."""
     choices = item.get("choices")

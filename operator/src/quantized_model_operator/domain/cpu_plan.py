@@ -117,6 +117,7 @@ def plan_cpu(
         nodes_that_fit=fitting,
         warnings=(
             *version_warnings(version),
+            *request.warnings,
             *_warnings(facts, version, dtype, length, fitting),
         ),
     )

@@ -41,6 +41,8 @@ class ServingRequest:
     enforce_eager: bool = False
     chunked_prefill: bool = True
     """Whether long prompts are cut into several steps; the user's arguments may switch it off."""
+    warnings: tuple[str, ...] = ()
+    """What was noticed when the settings were read; part of the plan's warnings."""
     length_may_exceed: bool = False
     """Whether the user's environment lets a length exceed the model's own limit."""
     memory_limit_bytes: int | None = None
