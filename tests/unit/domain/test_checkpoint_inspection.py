@@ -185,6 +185,17 @@ def test_foreign_types_are_refused() -> None:
     assert f"{DOWN}.scales has type F32, where GPTQ has F16 or BF16" in message
 
 
+def test_types_that_vllm_reads_are_accepted() -> None:
+    """Scales in bfloat16 and groups in 64 bits are GPTQ's too."""
+
+    def cast(made: Tensors) -> None:
+        scales, index = made[f"{DOWN}.scales"], made[f"{DOWN}.g_idx"]
+        made[f"{DOWN}.scales"] = Tensor("BF16", scales.shape, scales.data)
+        made[f"{DOWN}.g_idx"] = Tensor("I64", index.shape, index.data * 2)
+
+    assert facts(changed(cast)).bits == 4
+
+
 def test_contradicting_shapes_are_refused() -> None:
     """Scales of another width than the weights cannot belong to them."""
 

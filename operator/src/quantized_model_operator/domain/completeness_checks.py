@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from quantized_model_operator.domain.checkpoint import CheckpointProblem
 from quantized_model_operator.domain.checkpoint_subject import Subject, missing_tensors
 from quantized_model_operator.domain.engine_names import engine_name
-from quantized_model_operator.domain.expert_layers import missing_experts
+from quantized_model_operator.domain.expert_layers import missing_experts, surplus_experts
+from quantized_model_operator.domain.family_layers import missing_of_family
 from quantized_model_operator.domain.layer_completeness import missing_layers, missing_names
-from quantized_model_operator.domain.readable_text import readable_name
+from quantized_model_operator.domain.readable_text import first_and_count, readable_name
 from quantized_model_operator.domain.tensor_classes import EMBEDDINGS
 from quantized_model_operator.domain.tensor_layout import (
     REQUIRED_PARTS,
@@ -50,7 +51,15 @@ def complete_layers(seen: Subject) -> Iterator[CheckpointProblem]:
     names = missing_names(seen.layers, lambda module: _is_left_out(seen, module))
     # A linear of which some tensor is there has been named by complete_linears already.
     found = [name for name in names if name not in known]
-    yield from missing_tensors(found or list(missing_experts(seen.layers, seen.config.experts)))
+    yield from missing_tensors(found or _missing_everywhere(seen))
+    surplus = list(surplus_experts(seen.layers, seen.config.experts))
+    if surplus:
+        yield CheckpointProblem(
+            reason="ShapesDisagree",
+            message=f"{first_and_count(surplus)} is more than the {seen.config.experts} experts "
+            "that config.json declares; config.json or the weights belong to another model: "
+            "restore the right pair",
+        )
 
 
 def complete_ends(seen: Subject) -> Iterator[CheckpointProblem]:
@@ -69,6 +78,15 @@ def complete_ends(seen: Subject) -> Iterator[CheckpointProblem]:
     head = next((last[name] for name in HEADS if name in last), None)
     if not seen.config.tied_embeddings:
         yield from _head_problems(head, is_declared=seen.settings.quantized_lm_head)
+
+
+def _missing_everywhere(seen: Subject) -> list[str]:
+    """What comparing layers cannot find: it is in none of them."""
+    config = seen.config
+    return [
+        *missing_experts(seen.layers, config.experts),
+        *missing_of_family(config.model_type, seen.layers, has_biases=config.has_qkv_biases),
+    ]
 
 
 def _head_problems(head: Module | None, *, is_declared: bool) -> Iterator[CheckpointProblem]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from quantized_model_operator.domain.checkpoint_config import ModelConfig
+from quantized_model_operator.domain.engine_names import is_expert
 from quantized_model_operator.domain.tensor_facts import MixtureOfExperts
 from quantized_model_operator.domain.tensor_layout import Layer
 
@@ -10,39 +11,43 @@ _LONGEST_NUMBER = 5
 """Digits."""
 
 
-def experts_of(layer: Layer) -> frozenset[int]:
-    """Numbers of the routed experts of which the layer has tensors."""
-    found = set()
+def experts_of(layer: Layer) -> dict[int, str]:
+    """Number and name of each routed expert of which the layer has tensors of its own."""
+    found = {}
     for name in layer.modules:
-        parts = name.split(".")
-        if "experts" in parts[:-1]:
-            number = parts[parts.index("experts") + 1]
+        if ".experts." in f".{name}":
+            parent, _, inner = f".{name}".rpartition(".experts.")
+            number = inner.partition(".")[0]
             if number.isascii() and number.isdigit() and len(number) <= _LONGEST_NUMBER:
-                found.add(int(number))
-    return frozenset(found)
-
-
-def sparse_layers(layers: Mapping[int, Layer]) -> dict[int, frozenset[int]]:
-    """The experts of every layer that has some."""
-    return {number: experts for number, layer in layers.items() if (experts := experts_of(layer))}
+                found[int(number)] = f"{parent}.experts.{number}".lstrip(".")
+    return found
 
 
 def missing_experts(layers: Mapping[int, Layer], declared: int) -> Iterator[str]:
     """Experts below the declared number that a sparse layer lacks, as ``name.*``."""
-    for number, experts in sorted(sparse_layers(layers).items()):
-        layer = layers[number]
-        parent = next(name.partition("experts.")[0] for name in layer.modules if "experts." in name)
-        for expert in range(min(declared, 10**_LONGEST_NUMBER)):
-            if expert not in experts:
-                yield f"{layer.stack}.{number}.{parent}experts.{expert}.*"
+    for number, layer in sorted(layers.items()):
+        experts = experts_of(layer)
+        if experts:
+            parent = next(iter(experts.values())).rpartition(".")[0]
+            for expert in range(min(declared, 10**_LONGEST_NUMBER)):
+                if expert not in experts:
+                    yield f"{layer.stack}.{number}.{parent}.{expert}.*"
+
+
+def surplus_experts(layers: Mapping[int, Layer], declared: int) -> Iterator[str]:
+    """Experts beyond the declared number, for which vLLM has no place."""
+    for number, layer in sorted(layers.items()):
+        for expert, name in sorted(experts_of(layer).items()):
+            if declared and expert >= declared:
+                yield f"{layer.stack}.{number}.{name}"
 
 
 def mixture_of(config: ModelConfig, layers: Mapping[int, Layer]) -> MixtureOfExperts | None:
     """The experts of the model; which layers have some is taken from the tensors."""
-    sparse = sparse_layers(layers)
-    if not sparse:
+    sparse = [layer for layer in layers.values() if any(map(is_expert, layer.modules))]
+    experts = config.experts or max((len(experts_of(layer)) for layer in sparse), default=0)
+    if not sparse or not experts:
         return None
-    experts = config.experts or max(len(numbers) for numbers in sparse.values())
     return MixtureOfExperts(
         experts=experts,
         experts_per_token=min(config.experts_per_token or 1, experts),

@@ -6,6 +6,7 @@ from quantized_model_operator.domain.checkpoint import CheckpointProblem
 from quantized_model_operator.domain.checkpoint_config import ModelConfig
 from quantized_model_operator.domain.checkpoint_subject import Subject
 from quantized_model_operator.domain.engine_names import engine_name, is_expert
+from quantized_model_operator.domain.family_layers import FAMILIES
 from quantized_model_operator.domain.readable_text import first_and_count
 from quantized_model_operator.domain.rule_lookup import disagreement, unlike_parts
 from quantized_model_operator.domain.tensor_layout import (
@@ -21,12 +22,6 @@ DTYPES: Mapping[str, tuple[str, ...]] = {
     "scales": ("F16", "BF16"),
     OPTIONAL_PART: ("I32", "I64"),
 }
-
-_EXACT_FAMILIES = frozenset(
-    {"gemma", "gemma2", "gemma3", "gemma3_text", "llama", "mistral", "mixtral", "phi3", "qwen2"}
-) | {"qwen2_moe", "qwen3", "qwen3_moe"}
-"""Families whose linears have exactly the shapes that their config makes; only these are held
-to it."""
 
 
 def known_dtypes(seen: Subject) -> Iterator[CheckpointProblem]:
@@ -64,8 +59,8 @@ def declared_shapes(seen: Subject) -> Iterator[CheckpointProblem]:
 
 
 def config_shapes(seen: Subject) -> Iterator[CheckpointProblem]:
-    """Linears and embedding have the sizes that the numbers in config.json make."""
-    if seen.config.model_type not in _EXACT_FAMILIES:
+    """Linears and embedding of known families have the sizes that config.json makes."""
+    if seen.config.model_type not in FAMILIES:
         return
     grouped: dict[str, list[str]] = {}
     for name, actual, wanted in sorted(_sizes(seen)):
