@@ -1,5 +1,6 @@
 """I/O: config and headers of a checkpoint in a folder here or on a hub; never its weights."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from quantized_model_operator.domain.checkpoint_inspection import Evidence, insp
 
 HUB_PREFIX = "hf://"
 CLAIM_PREFIX = "pvc://"
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 READ_SECONDS = 120.0
 """Longest time for reading; a hub that answers takes a second or two."""
 
@@ -91,6 +93,10 @@ def _hub(source: str, revision: str) -> Evidence:
     from quantized_model_jobs.hub_repository import HubRepository  # noqa: PLC0415
 
     name, _, named_revision = source.removeprefix(HUB_PREFIX).partition("@")
+    if not _REPOSITORY.fullmatch(name):
+        raise UnreadableSourceError(
+            f"{source} is no repository; it is written {HUB_PREFIX}organisation/name"
+        )
     token = _hub_token()
     try:
         repository = HubRepository(name, token)

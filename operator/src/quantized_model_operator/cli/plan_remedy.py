@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from quantized_model_operator.cli.gpu_names import short_name
 from quantized_model_operator.domain.cluster_state import ModelKey
 
 OPTION_OF_FIELD: Mapping[tuple[str, ...], str] = MappingProxyType(
@@ -28,7 +29,10 @@ OPTION_OF_FIELD: Mapping[tuple[str, ...], str] = MappingProxyType(
 def remedy(suggestion: Mapping[str, Any], model: ModelKey | None) -> Iterator[str]:
     """Options to add or leave out; for a manifest the fields, and the command that sets them."""
     if model is None:
-        yield from (_option(path, value) for path, value in _fields(suggestion))
+        told = [_option(path, value) for path, value in _fields(suggestion)]
+        options = [text for text in told if text.startswith("--")]
+        yield from ([" ".join(options)] if options else [])
+        yield from (text for text in told if text not in options)
         return
     for path, value in _fields(suggestion):
         field = ".".join(("spec", *path))
@@ -54,4 +58,5 @@ def _option(path: tuple[str, ...], value: Any) -> str:  # noqa: ANN401 - JSON
     if value is None:  # null takes a field away
         return f"without {option}"
     values = value if isinstance(value, (list, tuple)) else (value,)
-    return " ".join(f"{option} {item}" for item in values)
+    names = map(short_name, values) if option == "--gpu" else values
+    return " ".join(f"{option} {item}" for item in names)

@@ -176,9 +176,10 @@ def _refusal_rows(answer: Answer, model: ModelKey | None) -> Iterator[Row]:
         said = [problem.message] if len(answer.problems) > 1 else []
         yield "Refused", lines(f"{problem.reason} ({problem.field})", *said)
         if problem.suggestion:
-            yield "Try", Text("\n").join(Text(line) for line in remedy(problem.suggestion, model))
+            yield "Try", lines(*remedy(problem.suggestion, model))
     if answer.gpus_that_fit:
-        yield "Try", Text(f"--gpu-count {answer.gpus_that_fit}")
+        suggested = any(problem.suggestion for problem in answer.problems)
+        yield "Or" if suggested else "Try", Text(f"--gpu-count {answer.gpus_that_fit}")
 
 
 def _list_rows(label: str, texts: Iterable[str], style: str = "") -> Iterator[Row]:

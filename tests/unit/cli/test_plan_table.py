@@ -1,0 +1,103 @@
+"""The table as a terminal shows it: widths, colours and signs."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from unit.cli.plan_runs import run_qm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Capsys = pytest.CaptureFixture[str]
+ESCAPE = "\x1b"
+VARIANTS = (
+    ("badger", "--gpu", "H100"),
+    ("badger", "--gpu", "L4"),
+    ("badger", "--all-gpus"),
+    ("badger",),
+    ("otter", "--gpu", "L4,T4", "-tp", "2"),
+    ("otter", "--gpu", "MI300X"),
+    ("otter", "--device", "cpu"),
+)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("arguments", VARIANTS, ids=" ".join)
+@pytest.mark.usefixtures("otter", "badger")
+def test_lines_fit(
+    arguments: tuple[str, ...], width: int, monkeypatch: pytest.MonkeyPatch, capsys: Capsys
+) -> None:
+    """No line is wider than the terminal, ends in spaces, or holds an escape code in a pipe."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    run = run_qm(capsys, "plan", *arguments)
+    lines = run.out.splitlines()
+    assert max(len(line) for line in lines) <= width
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert ESCAPE not in run.out
+
+
+@pytest.mark.usefixtures("badger")
+def test_the_bar_shows_every_part(capsys: Capsys) -> None:
+    """The memory bar is as wide as its line, and each sign in it is explained below it."""
+    lines = run_qm(capsys, "plan", "badger", "--gpu", "H100").out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("Memory"))
+    bar = lines[start + 1].strip()
+    assert len(bar) == 80 - 14
+    legend = [line.strip() for line in lines[start + 2 :] if "GiB  " in line]
+    explained = {line[0] for line in legend}
+    assert set(bar) <= explained
+    sizes = [float(match[1]) for line in legend if (match := re.match(r"\S +([\d.]+) GiB", line))]
+    assert sum(sizes) == pytest.approx(79.10, abs=0.2)
+
+
+def on_a_terminal(command: list[str], environment: dict[str, str]) -> str:
+    """What a command writes on a terminal of 80 columns."""
+    parent, child = pty.openpty()
+    subprocess.run(  # noqa: S603 - a fixed program in this interpreter
+        command, stdout=child, stderr=child, check=True, env=environment
+    )
+    os.close(child)
+    with io.FileIO(parent) as file:
+        content = b""
+        try:
+            while part := file.read(65536):
+                content += part
+        except OSError:  # how a terminal says that nobody writes to it any more
+            pass
+    return content.decode()
+
+
+def test_colour_on_a_terminal_and_none_with_no_color(otter: Path) -> None:
+    """A terminal gets colours, unless NO_COLOR says otherwise; the words are the same."""
+    script = "from quantized_model_operator.cli.qm import main; main()"
+    command = [sys.executable, "-c", script, "plan", str(otter), "--gpu", "L4"]
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+    environment.pop("NO_COLOR", None)
+    coloured = on_a_terminal(command, environment)
+    plain = on_a_terminal(command, {**environment, "NO_COLOR": "1"})
+    assert f"{ESCAPE}[1;32mFits" in coloured
+    assert not re.search(rf"{ESCAPE}\[[0-9;]*3[0-7]", plain)
+    codes = re.compile(rf"{ESCAPE}\[[0-9;]*m")
+    assert codes.sub("", coloured) == codes.sub("", plain)
+
+
+def test_a_terminal_that_knows_ascii_only(otter: Path) -> None:
+    """Signs that the terminal does not know are replaced; nothing fails."""
+    script = "from quantized_model_operator.cli.qm import main; main()"
+    command = [sys.executable, "-c", script, "plan", str(otter), "--gpu", "L4"]
+    done = subprocess.run(  # noqa: S603 - a fixed program in this interpreter
+        command,
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.stdout.decode("ascii").startswith("Fits on 1 ? L4: ")
