@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from quantized_model_operator.domain.accelerators import GIB, known_accelerator
+from quantized_model_operator.domain.kv_cache import kv_bytes_per_token, kv_cache_tokens
 from unit.domain.model_shapes import (
     A100,
     H100,
@@ -192,10 +193,11 @@ def test_a_useful_length_is_worth_more_gpus() -> None:
 
 
 def test_windowed_attention_needs_less_than_it_seems() -> None:
-    """A length beyond the sure tokens is planned when attention is windowed, with a warning."""
+    """A length that only windowed attention makes room for is planned, with a warning."""
     facts = changed(QWEN2_7B_INT8, weights_bytes=int(16.5 * GIB), sliding_window=4096)
     plan = gpu_planned(facts, [L4_SINGLE], max_model_length=32768)
-    assert plan.max_model_length == 32768 > plan.kv_cache_tokens
+    whole = kv_cache_tokens(plan.kv_cache_bytes_per_gpu, kv_bytes_per_token(facts, 1, "auto"), 16)
+    assert plan.max_model_length == 32768 > whole
     assert float(plan.max_concurrency) >= 1
     assert any("windowed" in text for text in plan.warnings)
     full = changed(facts, sliding_window=0)

@@ -1,6 +1,6 @@
 """Pure: how a checkpoint sits on so many GPUs of one kind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quantized_model_operator.domain.accelerators import NO_COMPUTE_CAPABILITY
 from quantized_model_operator.domain.batch_limits import (
@@ -22,14 +22,9 @@ from quantized_model_operator.domain.gpu_memory import (
     estimate_memory,
 )
 from quantized_model_operator.domain.kernels import HOPPER, gpu_kernels
-from quantized_model_operator.domain.kv_cache import (
-    GPU_BLOCK_TOKENS,
-    kv_bytes_per_token,
-    kv_cache_tokens,
-    needed_kv_tokens,
-)
+from quantized_model_operator.domain.kv_layout import KvLayout, kv_layout
 from quantized_model_operator.domain.memory_setup import MemorySetup
-from quantized_model_operator.domain.model_length import longest_length
+from quantized_model_operator.domain.model_length import unlimited_length
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingRequest
 from quantized_model_operator.domain.quantization import (
@@ -51,15 +46,14 @@ class Fit:
     memory: MemoryEstimate
     conservative_tokens: int
     expected_tokens: int
+    """KV tokens as vLLM states them: of requests of the planned length."""
+    sure_length: int
+    expected_length: int
+    """The longest request by either figure, up to the requested length or the model's own."""
     length: int | None
     """The requested or the longest length; ``None`` when it does not fit."""
-    window_tokens: int
-    """What one request needs when the length fits only because attention is windowed; else 0."""
-
-    @property
-    def request_tokens(self) -> int:
-        """KV tokens that one request of the full length takes."""
-        return self.window_tokens or self.length or 1
+    fits_by_windows: bool
+    """Whether the length fits only because some layers forget what is far behind."""
 
     @property
     def in_sight(self) -> bool:
@@ -112,16 +106,13 @@ def evaluate(
         engine_version=version,
     )
     memory = estimate_memory(facts, setup)
-    token_bytes = kv_bytes_per_token(facts, size, request.kv_cache_dtype or "auto")
-    tokens = kv_cache_tokens(memory.conservative_kv_bytes, token_bytes, GPU_BLOCK_TOKENS)
-    length = longest_length(facts, request.max_model_length, tokens)
-    window_tokens = _window_tokens(facts, request, batch) if length is None else 0
-    if 0 < window_tokens <= tokens:
-        length = request.max_model_length
+    layout = kv_layout(facts, size, request.kv_cache_dtype or "auto", batch)
+    wanted = request.max_model_length or unlimited_length(facts)
+    sure_bytes, expected_bytes = memory.conservative_kv_bytes, memory.expected_kv_bytes
+    sure_length = layout.longest_length(sure_bytes, wanted)
+    length = sure_length if request.max_model_length in {None, sure_length} else None
     kernels = (
-        gpu_kernels(facts, size, dtype, accelerator.compute_capability, version)
-        if length is not None
-        else None
+        gpu_kernels(facts, size, dtype, accelerator.compute_capability, version) if length else None
     )
     return Fit(
         candidate=candidate,
@@ -129,10 +120,12 @@ def evaluate(
         dtype=dtype,
         kernel=kernels.main if kernels else "",
         memory=memory,
-        conservative_tokens=tokens,
-        expected_tokens=kv_cache_tokens(memory.expected_kv_bytes, token_bytes, GPU_BLOCK_TOKENS),
+        conservative_tokens=layout.tokens(sure_bytes, length or wanted),
+        expected_tokens=layout.tokens(expected_bytes, length or wanted),
+        sure_length=sure_length,
+        expected_length=layout.longest_length(expected_bytes, wanted),
         length=length if kernels else None,
-        window_tokens=window_tokens,
+        fits_by_windows=bool(length) and not _fits_whole(layout, sure_bytes, length or 0),
     )
 
 
@@ -161,14 +154,7 @@ def _kv_cache_problem(
     )
 
 
-def _window_tokens(facts: CheckpointFacts, request: ServingRequest, batch: BatchLimits) -> int:
-    """KV tokens of the requested length where every layer forgets; 0 where some do not."""
-    all_forget = facts.sliding_window and not facts.full_attention_layers
-    if not all_forget or request.max_model_length is None:
-        return 0
-    return needed_kv_tokens(
-        request.max_model_length,
-        GPU_BLOCK_TOKENS,
-        facts.sliding_window,
-        batch.max_num_batched_tokens,
-    )
+def _fits_whole(layout: KvLayout, kv_bytes: int, length: int) -> bool:
+    """Whether the length would fit if every layer kept all tokens."""
+    full = replace(layout, full_groups=layout.full_groups + layout.window_groups, window_groups=0)
+    return full.longest_length(kv_bytes, length) == length

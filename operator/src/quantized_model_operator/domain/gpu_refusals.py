@@ -65,8 +65,8 @@ def gpu_refusal(
     if not kernels:
         return _no_kernel(version, allowed[0])
     allowed = kernels
-    best = max(allowed, key=lambda fit: fit.conservative_tokens)
-    if request.max_model_length is not None and best.conservative_tokens > 0:
+    best = max(allowed, key=lambda fit: fit.sure_length)
+    if request.max_model_length is not None and best.sure_length > 0:
         return _length_refusal(request, best, fits)
     return _memory_refusal(max(allowed, key=lambda fit: fit.memory.expected_kv_bytes))
 
@@ -153,9 +153,9 @@ def _length_refusal(request: ServingRequest, best: Fit, fits: Sequence[Fit]) -> 
     other = f", or gpusPerReplica to {more.tensor_parallel_size}" if more else ""
     return A_REQUEST_FITS.problem(
         f"A request of {request.max_model_length} tokens does not fit on {_described(best)}: "
-        f"{best.conservative_tokens} tokens of KV cache are sure ({best.expected_tokens} "
-        f"expected); set maxModelLen to {best.conservative_tokens} or less{other}",
-        {"engine": {"maxModelLen": best.conservative_tokens}},
+        f"{best.sure_length} tokens of KV cache are sure ({best.expected_length} expected); set "
+        f"maxModelLen to {best.sure_length} or less{other}",
+        {"engine": {"maxModelLen": best.sure_length}},
     )
 
 

@@ -58,7 +58,7 @@ def gpu_serving_plan(
         kv_cache_tokens=weakest.conservative_tokens,
         expected_kv_cache_tokens=weakest.expected_tokens,
         max_model_length=length,
-        max_concurrency=one_decimal(weakest.conservative_tokens, weakest.request_tokens),
+        max_concurrency=one_decimal(weakest.conservative_tokens, weakest.length or 1),
         gpu_memory_bytes=weakest.candidate.accelerator.memory_bytes,
         gpu_memory_utilization=request.gpu_memory_utilization or DEFAULT_UTILIZATION,
         kv_cache_memory_bytes=None,
@@ -148,5 +148,5 @@ def _memory_warnings(plan: ServingPlan, same_pod: Sequence[Fit]) -> Iterable[str
     fp8 = plan.kv_cache_dtype.startswith("fp8")
     if fp8 and any(fit.candidate.accelerator.compute_capability != HOPPER for fit in same_pod):
         yield "an fp8 KV cache was tried on compute capability 9.0 only"
-    if any(fit.window_tokens for fit in same_pod):
-        yield "the length fits only because attention is windowed in every layer"
+    if any(fit.fits_by_windows for fit in same_pod):
+        yield "the length fits only because attention is windowed in some layers or all"
