@@ -63,15 +63,14 @@ def _known(
 
 
 _TOO_OLD = "compute capability 7.0 is below the 7.5 that GPTQ needs in vLLM"
-_TORCH = "total that torch prints, in public issue reports, 2026-11"
-_ASSUMED = "assumed: not checked against a card or a report yet"
+_TORCH = "total that torch prints, in public reports, the lowest taken, 2026-11"
 
 KNOWN_ACCELERATORS: tuple[Accelerator, ...] = (
     *_known(14.56, (7, 5), f"{_TORCH}; 14.56 to 14.76", "Tesla-T4"),
     *_known(
-        15.75,
+        15.77,
         (7, 0),
-        _ASSUMED,
+        _TORCH,
         "Tesla-V100-SXM2-16GB",
         "Tesla-V100-PCIE-16GB",
         unsupported=_TOO_OLD,
@@ -79,20 +78,20 @@ KNOWN_ACCELERATORS: tuple[Accelerator, ...] = (
     *_known(
         31.73,
         (7, 0),
-        _ASSUMED,
+        f"{_TORCH}; 31.73 to 31.74",
         "Tesla-V100-SXM2-32GB",
         "Tesla-V100-PCIE-32GB",
         unsupported=_TOO_OLD,
     ),
-    *_known(21.98, (8, 6), _ASSUMED, "NVIDIA-A10", "NVIDIA-A10G"),
+    *_known(21.98, (8, 6), f"{_TORCH}; 21.98 to 22.18", "NVIDIA-A10", "NVIDIA-A10G"),
     *_known(22.03, (8, 9), f"{_TORCH}; 22.03 to 22.17", "NVIDIA-L4"),
-    *_known(44.39, (8, 9), _ASSUMED, "NVIDIA-L40S"),
+    *_known(44.39, (8, 9), f"{_TORCH}; 44.39 to 44.42", "NVIDIA-L40S"),
     *_known(23.52, (8, 9), f"{_TORCH}; 23.52 to 23.68", "NVIDIA-GeForce-RTX-4090"),
     *_known(31.36, (12, 0), f"{_TORCH}; 31.36 to 31.51", "NVIDIA-GeForce-RTX-5090"),
     *_known(
         39.38,
         (8, 0),
-        _ASSUMED,
+        f"{_TORCH}; 39.38 to 39.49",
         "NVIDIA-A100-SXM4-40GB",
         "NVIDIA-A100-PCIE-40GB",
     ),
@@ -103,15 +102,21 @@ KNOWN_ACCELERATORS: tuple[Accelerator, ...] = (
         "NVIDIA-A100-SXM4-80GB",
         "NVIDIA-A100-80GB-PCIe",
     ),
-    *_known(79.1, (9, 0), f"{_TORCH}; 79.1 to 79.2", "NVIDIA-H100-80GB-HBM3", "NVIDIA-H100-PCIe"),
+    *_known(
+        79.1,
+        (9, 0),
+        f"{_TORCH}; 79.1 to 79.2, 79.18 in our own log",
+        "NVIDIA-H100-80GB-HBM3",
+        "NVIDIA-H100-PCIe",
+    ),
     *_known(139.8, (9, 0), "vLLM's own log on H200, our measurement, 2026-11", "NVIDIA-H200"),
-    *_known(178.35, (10, 0), _ASSUMED, "NVIDIA-B200"),
+    *_known(178.35, (10, 0), f"{_TORCH}; 178.35 to 178.36", "NVIDIA-B200"),
     Accelerator(
         product="AMD-Instinct-MI300X",
-        memory_bytes=int(191.5 * GIB),
+        memory_bytes=int(191.69 * GIB),
         compute_capability=NO_COMPUTE_CAPABILITY,
         unsupported="GPTQ on ROCm runs on kernels that were not tried",
-        source="data sheet: 192 GB HBM3, 2026-11",
+        source="vLLM's own log in a public report, 2026-11",
     ),
 )
 
