@@ -17,10 +17,7 @@ from quantized_model_operator.domain.tensor_layout import is_quantized, paramete
 def facts_of(evidence: Evidence, seen: Subject) -> CheckpointFacts:
     """All facts, the warnings among them."""
     facts = _with_linears(_numbers(evidence, seen), seen)
-    remarks = warnings_of(
-        evidence.sizes, evidence.documents, seen, has_template=facts.has_chat_template
-    )
-    return replace(facts, warnings=(*evidence.warnings, *remarks))
+    return replace(facts, warnings=(*evidence.warnings, *warnings_of(evidence, seen.config, facts)))
 
 
 def _numbers(evidence: Evidence, seen: Subject) -> CheckpointFacts:

@@ -1,38 +1,36 @@
 """Pure: what a user should know of a checkpoint that can be served all the same."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from quantized_model_operator.domain import checkpoint_files
-from quantized_model_operator.domain.checkpoint_subject import Subject
-from quantized_model_operator.domain.decoder_linears import MOST_LINEARS, decoder_linears
-from quantized_model_operator.domain.tensor_classes import bytes_by_class
+from quantized_model_operator.domain.checkpoint import CheckpointFacts
+from quantized_model_operator.domain.checkpoint_config import ModelConfig
+from quantized_model_operator.domain.checkpoint_evidence import Evidence
+from quantized_model_operator.domain.decoder_linears import MOST_LINEARS
 
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p")
 
 
-def warnings_of(
-    sizes: Mapping[str, int],
-    documents: Mapping[str, bytes],
-    seen: Subject,
-    *,
-    has_template: bool,
-) -> Iterator[str]:
-    """One sentence for each remark."""
-    if not has_template:
+def warnings_of(evidence: Evidence, config: ModelConfig, facts: CheckpointFacts) -> Iterator[str]:
+    """One sentence for each remark; ``facts`` are complete but for these."""
+    if not facts.has_chat_template:
         yield (
             "the checkpoint has no chat template: chat requests are refused, completions work; "
             "add chat_template.jinja from the original model"
         )
-    if checkpoint_files.TOKENIZER_CONFIG not in sizes:
+    if checkpoint_files.TOKENIZER_CONFIG not in evidence.sizes:
         yield "tokenizer_config.json is missing: special tokens may be wrong"
-    yield from _about_architecture(seen)
-    yield from _about_sampling(documents.get(checkpoint_files.GENERATION_CONFIG))
-    yield from _about_total(documents.get(checkpoint_files.INDEX), seen)
+    yield from _about_architecture(config)
+    if len(facts.linears) == MOST_LINEARS:
+        yield (
+            f"the model has many kinds of linears: the {MOST_LINEARS} heaviest of them are planned"
+        )
+    yield from _about_sampling(evidence.documents.get(checkpoint_files.GENERATION_CONFIG))
+    yield from _about_total(evidence.documents.get(checkpoint_files.INDEX), facts)
 
 
-def _about_architecture(seen: Subject) -> Iterator[str]:
-    config = seen.config
+def _about_architecture(config: ModelConfig) -> Iterator[str]:
     if not config.known_architecture:
         yield (
             f"the operator does not know the architecture {config.architecture}: it is planned "
@@ -53,10 +51,6 @@ def _about_architecture(seen: Subject) -> Iterator[str]:
             "some layers of this model keep a state instead of keys and values: it is planned as "
             "if all kept keys and values"
         )
-    if len(decoder_linears(seen.layers, seen.settings, config.hidden_size)) == MOST_LINEARS:
-        yield (
-            f"the model has many kinds of linears: the {MOST_LINEARS} heaviest of them are planned"
-        )
 
 
 def _about_sampling(content: bytes | None) -> Iterator[str]:
@@ -73,9 +67,9 @@ def _about_sampling(content: bytes | None) -> Iterator[str]:
         )
 
 
-def _about_total(index: bytes | None, seen: Subject) -> Iterator[str]:
+def _about_total(index: bytes | None, facts: CheckpointFacts) -> Iterator[str]:
     stated = checkpoint_files.index_total_bytes(index) if index is not None else None
-    actual = bytes_by_class(seen.modules, seen.stack).total_bytes
+    actual = facts.tensor_bytes.total_bytes if facts.tensor_bytes else None
     if stated is not None and stated != actual:
         yield (
             f"{checkpoint_files.INDEX} says total_size: {stated}, but the tensors have {actual} "
