@@ -1,0 +1,175 @@
+"""Pure: what vLLM says about itself while it starts, as figures.
+
+A text that a version words otherwise leaves its figure out; nothing here can fail.
+Source: vLLM 0.25.1 and 0.33.0, logs of real starts; checked 2026-11-24. Whole GiB are printed with
+two decimals, so sizes are right within 5 MiB; times of day are printed in seconds.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+GIB = 1 << 30
+
+_N = r"(-?\d{1,9}(?:\.\d{1,9})?)"
+_KERNEL = re.compile(r"Using (\w+?)(?:LinearKernel)? for \w*GPTQ\w*\b")
+_ATTENTION = re.compile(r"Using (\w+) attention backend")
+_VERSION = re.compile(r"Initializing a V1 LLM engine \(v([^)\s]+)\)|\bversion (\d+\.\d+\.\S+)\s*$")
+_LOADING = re.compile(rf"Model loading took {_N} GiB(?: memory)? and {_N} seconds")
+_KV_BYTES = re.compile(
+    rf"Available KV cache memory: {_N} GiB|reserved {_N} GiB memory for KV Cache"
+)
+_KV_TOKENS = re.compile(r"KV cache size: (\d[\d,]{0,19}) tokens")
+_CONCURRENCY = re.compile(rf"Maximum concurrency for [\d,]+ tokens per request: {_N}x")
+_GRAPHS = re.compile(rf"Graph capturing finished in {_N} secs, took {_N} GiB")
+_TOTAL = re.compile(rf"Free memory on device[^(]*\({_N}/{_N} GiB\) on startup")
+_USAGE = re.compile(
+    rf"Actual usage is {_N} GiB for consumed memory \(weights \+ non-torch\), "
+    rf"{_N} GiB for peak activation, and {_N} GiB for CUDAGraph memory"
+)
+_INITIALISING = re.compile(
+    r"init engine \(profile, create kv cache, warmup model\) took "
+    rf"{_N} s(?:econds)?(?: \(compilation: {_N} s)?"
+)
+_STAMP = re.compile(
+    r"^(?:\([^)]*\) )?[A-Z]+ (\d\d-\d\d \d\d:\d\d:\d\d) |^[A-Z](\d{4} \d\d:\d\d:\d\d)\."
+)
+_LEAP_YEAR = "2024"
+"""vLLM prints no year; any leap year knows every day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFigures:
+    """What one start told; ``None`` for what it did not say. Sizes are those of one GPU."""
+
+    version: str | None = None
+    kernel: str | None = None
+    """Without the ending ``LinearKernel``, as plans name it."""
+    attention_backend: str | None = None
+    weights_bytes: int | None = None
+    loading_seconds: float | None = None
+    kv_cache_bytes: int | None = None
+    kv_cache_tokens: int | None = None
+    max_concurrency: str | None = None
+    graph_seconds: int | None = None
+    graph_bytes: int | None = None
+    gpu_memory_bytes: int | None = None
+    """Total of the card."""
+    consumed_bytes: int | None = None
+    """Weights and what is not torch's, from a profiled start only."""
+    activation_bytes: int | None = None
+    """The peak of the profile run, the estimate of CUDA graphs included; as above."""
+    initialising_seconds: float | None = None
+    compiling_seconds: float | None = None
+    start_seconds: int | None = None
+    """From the first line to the one that says that the server listens."""
+    phase_seconds: Mapping[str, int] = field(default_factory=dict)
+    """In the order of ``PHASES``, by the times of day of the lines that end them."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was understood."""
+        return self == EngineFigures()
+
+
+PHASES: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        "configure": re.compile(r"Initializing a V1 LLM engine|parallel_state\.py.* world_size="),
+        "load": re.compile(r"Model loading took "),
+        "profile": re.compile(r"Available KV cache memory: |memory for KV Cache as specified"),
+        "warmUp": re.compile(r"init engine \("),
+        "listen": re.compile(r"Starting vLLM (?:API )?server"),
+    }
+)
+"""A phase of a start -> the line that ends it."""
+
+
+def engine_figures(log: str) -> EngineFigures:
+    """The figures in the beginning of a log; cannot fail."""
+    lines = log.splitlines()
+    usage = _matches(_USAGE, lines)
+    loading, graphs = _matches(_LOADING, lines), _matches(_GRAPHS, lines)
+    initialising = _last(_matches(_INITIALISING, lines))
+    phases = _phase_seconds(lines)
+    return EngineFigures(
+        version=_first_text(_VERSION, lines),
+        kernel=_first_text(_KERNEL, lines),
+        attention_backend=_first_text(_ATTENTION, lines),
+        weights_bytes=_bytes(max, (item[0] for item in loading)),
+        loading_seconds=_seconds(item[1] for item in loading),
+        kv_cache_bytes=_bytes(min, ("".join(item) for item in _matches(_KV_BYTES, lines))),
+        kv_cache_tokens=_fewest(item[0] for item in _matches(_KV_TOKENS, lines)),
+        max_concurrency=(_last(_matches(_CONCURRENCY, lines)) or (None,))[0],
+        graph_seconds=round(float(graphs[-1][0])) if graphs else None,
+        graph_bytes=_bytes(max, (item[1] for item in graphs[-1:])),
+        gpu_memory_bytes=_bytes(min, (item[1] for item in _matches(_TOTAL, lines))),
+        consumed_bytes=_bytes(max, (item[0] for item in usage)),
+        activation_bytes=_bytes(max, (item[1] for item in usage)),
+        initialising_seconds=float(initialising[0]) if initialising else None,
+        compiling_seconds=float(initialising[1]) if initialising and initialising[1] else None,
+        start_seconds=sum(phases.values()) if "listen" in phases else None,
+        phase_seconds=phases,
+    )
+
+
+def _matches(pattern: re.Pattern[str], lines: Sequence[str]) -> list[tuple[str, ...]]:
+    """The groups of every line that says this; each rank may say it."""
+    return [
+        tuple(group or "" for group in found.groups())
+        for line in lines
+        if (found := pattern.search(line))
+    ]
+
+
+def _last(matches: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:
+    return matches[-1] if matches else None
+
+
+def _first_text(pattern: re.Pattern[str], lines: Sequence[str]) -> str | None:
+    matches = _matches(pattern, lines)
+    return "".join(matches[0]) if matches else None
+
+
+def _bytes(pick: Callable[[list[int]], int], texts: Iterator[str]) -> int | None:
+    """The GiB that ranks name, as the bytes of the one that decides."""
+    sizes = [round(float(text) * GIB) for text in texts]
+    return pick(sizes) if sizes else None
+
+
+def _seconds(texts: Iterator[str]) -> float | None:
+    return max((float(text) for text in texts), default=None)
+
+
+def _fewest(texts: Iterator[str]) -> int | None:
+    return min((int(text.replace(",", "")) for text in texts), default=None)
+
+
+def _phase_seconds(lines: Sequence[str]) -> dict[str, int]:
+    """How long each phase took; one whose end is not told is part of the next one."""
+    before = next(_stamps(lines), None)
+    seconds: dict[str, int] = {}
+    for phase, pattern in PHASES.items():
+        end = next(_stamps([line for line in lines if pattern.search(line)]), None)
+        if before is None or end is None:
+            continue
+        gone = end - before
+        if gone < timedelta(0):
+            gone += timedelta(days=366)  # New Year's Eve
+        seconds[phase] = int(gone.total_seconds())
+        before = end
+    return seconds
+
+
+def _stamps(lines: Sequence[str]) -> Iterator[datetime]:
+    """Times of day of the lines that have one, without a year."""
+    for line in lines:
+        found = _STAMP.match(line)
+        if not found:
+            continue
+        text = found[1] or f"{found[2][:2]}-{found[2][2:]}"
+        try:
+            yield datetime.fromisoformat(f"{_LEAP_YEAR}-{text}")
+        except ValueError:
+            continue
