@@ -61,6 +61,11 @@ GENERATORS: tuple[Generator, ...] = (
         targets=("operator/docs/api-reference.md",),
     ),
     Generator(
+        name="engine rules",
+        source="tools.engine_rules_page:document",
+        targets=("operator/docs/engine-rules.md",),
+    ),
+    Generator(
         name="values of the chart",
         source="tools.chart_values:document",
         targets=("operator/docs/chart-values.md",),

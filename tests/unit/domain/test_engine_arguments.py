@@ -119,5 +119,6 @@ WORDS = st.sampled_from(
 def test_any_list_is_read(arguments: list[str]) -> None:
     """Whatever a user writes is read without an error, and faults lie within the list."""
     used, faults = read_arguments(arguments, table())
-    assert all(0 <= item.index < len(arguments) for item in (*used, *faults))
+    indexes = [item.index for item in used] + [fault.index for fault in faults]
+    assert all(0 <= index < len(arguments) for index in indexes)
     assert all(fault.count >= 1 for fault in faults)

@@ -37,7 +37,7 @@ FUSED_LINEARS_AGREE = EngineRule(
     "to have the same precision.",
     remedy="Mend the dynamic rules or the module list: q, k and v together, gate and up together.",
     source="vLLM 0.20.2 to 0.33.0 quantization/utils/gptq_utils.py, 2026-11",
-    checked_by="quantized_model_operator.domain.checkpoint_checks:fused_linears",
+    checked_by="quantized_model_operator.domain.rule_lookup:fused_linears",
     reason="ShapesDisagree",
     field="spec.model.uri",
 )
@@ -103,7 +103,7 @@ LINEARS_ARE_COMPLETE = EngineRule(
     vllm_says=SILENT,
     remedy="Fetch the checkpoint again, or export it again.",
     source="our measurement with vLLM 0.32.0 on CPU, 2026-11: starts, and answers wrongly",
-    checked_by="quantized_model_operator.domain.checkpoint_checks:complete_linears",
+    checked_by="quantized_model_operator.domain.completeness_checks:complete_linears",
     reason="TensorMissing",
     field="spec.model.uri",
 )

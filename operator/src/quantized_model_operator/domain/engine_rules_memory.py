@@ -107,7 +107,7 @@ MEMORY_IS_FREE_AT_START = EngineRule(
     remedy="Wait until the pod before has ended, or lower spec.engine.gpuMemoryUtilization on a "
     "shared GPU.",
     source="vLLM 0.20.2 to 0.33.0 v1/worker/utils.py, 2026-11",
-    checked_by="quantized_model_operator.domain.engine_log:cause_of",
+    checked_by="quantized_model_operator.domain.engine_log:cause_line",
 )
 SAMPLING_FITS = EngineRule(
     id="sampling-fits",
@@ -118,7 +118,7 @@ SAMPLING_FITS = EngineRule(
     remedy="Lower spec.engine.maxNumSeqs.",
     source="vLLM 0.20.2 to 0.33.0 v1/worker/gpu_model_runner.py, 2026-11; part of the memory that "
     "a plan sets aside",
-    checked_by="quantized_model_operator.domain.engine_log:cause_of",
+    checked_by="quantized_model_operator.domain.engine_log:cause_line",
 )
 
 MEMORY_RULES = (
