@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 Refusals = Sequence[Problem]
 Case = Callable[[], Refusals]
 
+GEMMA = changed(QWEN2_7B_INT4, architecture="Gemma3ForCausalLM", model_type="gemma3_text")
 MI300X = gpu_node("mi300x", "AMD-Instinct-MI300X", 8)
 CPU = cpu_node("cpu", memory="64Gi")
 MOE = changed(
@@ -157,6 +158,10 @@ PAIRS: dict[str, Pair] = {
     "bfloat16-needs-ampere": Pair(
         planned(QWEN2_7B_INT4, A100, dtype="bfloat16"),
         planned(QWEN2_7B_INT4, T4, dtype="bfloat16"),
+    ),
+    "float16-is-stable": Pair(
+        planned(GEMMA, A100),
+        planned(GEMMA, A100, dtype="float16"),
     ),
     "kv-cache-dtype-is-planned": Pair(
         planned(QWEN2_7B_INT4, L4, kv_cache_dtype="fp8"),

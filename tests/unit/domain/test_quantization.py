@@ -16,6 +16,7 @@ from quantized_model_operator.domain.quantization import (
     nearest,
     quantization_problems,
     resolve_dtype,
+    served_dtype,
 )
 from unit.domain.model_shapes import QWEN2_7B_INT4, QWEN2_7B_INT8, TINY_INT4, changed
 
@@ -190,6 +191,46 @@ def test_dtypes_that_cannot_run_are_refused(
     assert isinstance(problem, Problem)
     assert (problem.reason, problem.field) == ("DtypeUnsupported", "spec.engine.dtype")
     assert "use float16" in problem.message
+
+
+@pytest.mark.parametrize("model_type", ["gemma2", "gemma3", "gemma3_text", "glm4", "plamo2"])
+@pytest.mark.parametrize(
+    ("requested", "capability", "dtype"),
+    [
+        (None, (8, 0), "bfloat16"),
+        ("auto", (9, 0), "bfloat16"),
+        (None, None, "bfloat16"),
+        ("bfloat16", (8, 0), "bfloat16"),
+    ],
+)
+def test_families_that_overflow_run_in_bfloat16(
+    model_type: str, requested: str | None, capability: tuple[int, int] | None, dtype: str
+) -> None:
+    """Whatever dtype they were quantised in, Gemma 2 and 3 and their like get bfloat16."""
+    facts = changed(QWEN2_7B_INT4, model_type=model_type)
+    assert served_dtype(facts, requested, capability) == dtype
+    assert served_dtype(QWEN2_7B_INT4, "float16", capability) == "float16"
+
+
+@pytest.mark.parametrize(
+    ("requested", "capability", "field", "remedy"),
+    [
+        ("float16", (8, 0), "spec.engine.dtype", "leave dtype out"),
+        ("half", None, "spec.engine.dtype", "leave dtype out"),
+        (None, (7, 5), "spec.hardware.products", "an Ampere or newer GPU"),
+        ("auto", (7, 5), "spec.hardware.products", "an Ampere or newer GPU"),
+        ("float16", (7, 5), "spec.hardware.products", "an Ampere or newer GPU"),
+        ("bfloat16", (7, 5), "spec.hardware.products", "an Ampere or newer GPU"),
+    ],
+)
+def test_float16_is_refused_where_it_overflows(
+    requested: str | None, capability: tuple[int, int] | None, field: str, remedy: str
+) -> None:
+    """On request, and on GPUs that have nothing else, with what to change."""
+    problem = served_dtype(changed(QWEN2_7B_INT4, model_type="gemma2"), requested, capability)
+    assert isinstance(problem, Problem)
+    assert (problem.reason, problem.field) == ("DtypeUnsupported", field)
+    assert remedy in problem.message
 
 
 @given(

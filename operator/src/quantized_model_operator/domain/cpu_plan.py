@@ -37,7 +37,7 @@ from quantized_model_operator.domain.model_length import (
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingPlan, ServingRequest
 from quantized_model_operator.domain.quantity import parse_quantity
-from quantized_model_operator.domain.quantization import resolve_dtype
+from quantized_model_operator.domain.quantization import served_dtype
 from quantized_model_operator.domain.tensor_parallel import tensor_parallel_verdict
 
 CPU_PROCESS_BYTES = 32 * GIB // 10
@@ -76,7 +76,7 @@ def plan_cpu(
     nodes: Sequence[ObservedNode],
 ) -> ServingPlan | tuple[Problem, ...]:
     """The plan on CPU; the checkpoint itself is known to be servable there."""
-    dtype = resolve_dtype(request.dtype, facts.dtype, None)
+    dtype = served_dtype(facts, request.dtype, None)
     problems = [*_setting_problems(facts, request)]
     if isinstance(dtype, Problem):
         problems.append(dtype)

@@ -157,6 +157,21 @@ BFLOAT16_NEEDS_AMPERE = EngineRule(
     reason="DtypeUnsupported",
     field="spec.engine.dtype",
 )
+FLOAT16_IS_STABLE = EngineRule(
+    id="float16-is-stable",
+    area="Hardware",
+    means="Refused",
+    holds="Gemma 2, Gemma 3, PLaMo 2 and GLM 4 run in bfloat16: in float16 their activations "
+    "overflow.",
+    vllm_says="The model type '{}' does not support float16. Reason: Numerical instability. "
+    "Please use bfloat16 or float32 instead.",
+    remedy="Leave spec.engine.dtype out, or choose a GPU of compute capability 8.0 or more.",
+    source="vLLM main of 2025-08 to 2026-06 config/model.py (_FLOAT16_NOT_SUPPORTED_MODELS), "
+    "2026-11; taken to hold for all versions",
+    checked_by="quantized_model_operator.domain.quantization:served_dtype",
+    reason="DtypeUnsupported",
+    field="spec.engine.dtype",
+)
 FP8_CACHE_NEEDS_BFLOAT16 = EngineRule(
     id="fp8-cache-needs-bfloat16",
     area="Hardware",
@@ -250,6 +265,7 @@ HARDWARE_RULES = (
     COMPUTE_CAPABILITY_IS_SERVED,
     DTYPE_IS_SERVED,
     BFLOAT16_NEEDS_AMPERE,
+    FLOAT16_IS_STABLE,
     KV_CACHE_DTYPE_IS_PLANNED,
     FP8_CACHE_NEEDS_BFLOAT16,
     A_KERNEL_TAKES_EACH_LINEAR,

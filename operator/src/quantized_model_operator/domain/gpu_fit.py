@@ -30,7 +30,7 @@ from quantized_model_operator.domain.plan_values import ServingRequest
 from quantized_model_operator.domain.quantization import (
     ComputeCapability,
     compute_capability_problem,
-    resolve_dtype,
+    served_dtype,
 )
 
 
@@ -74,7 +74,7 @@ def candidate_dtype(
         )
     if too_old is not None:
         return too_old
-    dtype = resolve_dtype(request.dtype, facts.dtype, capability)
+    dtype = served_dtype(facts, request.dtype, capability)
     if isinstance(dtype, Problem):
         return dtype
     return (

@@ -17,6 +17,7 @@ from quantized_model_operator.domain.engine_rules_checkpoint import (
     CPU_BITS_ARE_SERVED,
     CPU_SHAPES_ARE_SERVED,
     DTYPE_IS_SERVED,
+    FLOAT16_IS_STABLE,
     GROUP_SIZE_IS_SERVED,
     SYMMETRY_IS_SERVED,
 )
@@ -89,6 +90,7 @@ SERVED_DTYPES = ("float16", "bfloat16")
 
 _USE_GPU: Mapping[str, Any] = {"hardware": {"device": "GPU"}}
 _USE_FLOAT16: Mapping[str, Any] = {"engine": {"dtype": "float16"}}
+_USE_BFLOAT16: Mapping[str, Any] = {"engine": {"dtype": "bfloat16"}}
 
 _DTYPE_NAMES = {"half": "float16", "fp16": "float16", "bf16": "bfloat16"}
 
@@ -121,6 +123,37 @@ def compute_capability_problem(
         f"{product} has compute capability {dotted(compute_capability)}; vLLM "
         f"{engine_version} serves GPTQ from {dotted(minimum)} on: choose "
         f"{'a Turing' if minimum < BFLOAT16_COMPUTE_CAPABILITY else 'an Ampere'} or newer GPU"
+    )
+
+
+FLOAT16_OVERFLOWS_IN = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4", "plamo2"})
+"""Model types that vLLM refuses in float16. Source: as ``FLOAT16_IS_STABLE``."""
+
+
+def served_dtype(
+    facts: CheckpointFacts, requested: str | None, compute_capability: ComputeCapability | None
+) -> str | Problem:
+    """``resolve_dtype``, but float16 only for families that are stable in it.
+
+    The others default to bfloat16 even if quantised in float16, on CPU too.
+    """
+    if facts.model_type not in FLOAT16_OVERFLOWS_IN:
+        return resolve_dtype(requested, facts.dtype, compute_capability)
+    if compute_capability is not None and compute_capability < BFLOAT16_COMPUTE_CAPABILITY:
+        return FLOAT16_IS_STABLE.problem(
+            f"models of type {facts.model_type} overflow in float16, and bfloat16 needs compute "
+            f"capability {dotted(BFLOAT16_COMPUTE_CAPABILITY)}, the GPU has "
+            f"{dotted(compute_capability)}: choose an Ampere or newer GPU",
+            field="spec.hardware.products",
+        )
+    asked = "bfloat16" if requested in (None, "auto") else requested
+    dtype = resolve_dtype(asked, facts.dtype, compute_capability)
+    if dtype != "float16":
+        return dtype
+    return FLOAT16_IS_STABLE.problem(
+        f"models of type {facts.model_type} overflow in float16, and vLLM refuses it: leave dtype "
+        "out, or use bfloat16",
+        _USE_BFLOAT16,
     )
 
 
