@@ -89,10 +89,9 @@ _DISABLED = ", ".join(name.removesuffix("LinearKernel") for name in KERNELS_TO_D
 _KERNELS = f"""\
 ## Which kernel computes
 
-For a dense linear on a GPU these are asked in this order; the last is the first kernel of the
-table that takes it, as vLLM tries them. The operator disables
-{_DISABLED}: Exllama answers garbage for some checkpoints in float16, so no
-model may end on it.
+For a dense linear on a GPU the rules below are asked in this order. Then the first kernel of the
+table that takes it is used, as in vLLM; {_DISABLED} are disabled, since Exllama
+answers garbage for some checkpoints in float16.
 """
 
 

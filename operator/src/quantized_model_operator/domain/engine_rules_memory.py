@@ -9,8 +9,7 @@ UTILIZATION_IS_A_SHARE = EngineRule(
     area="Memory and length",
     means="Refused",
     holds="The share of GPU memory is above 0 and at most 1.",
-    vllm_says="GPU memory utilization must be less than 1.0. Got {}. | Input should be greater "
-    "than 0",
+    vllm_says="Input should be greater than 0 | Input should be less than or equal to 1",
     remedy="Set spec.engine.gpuMemoryUtilization to 0.92.",
     source="vLLM 0.20.2 to 0.33.0 config/cache.py, 2026-11; the parser takes any number",
     checked_by="quantized_model_operator.domain.serving_plan:plan_serving",
