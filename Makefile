@@ -124,6 +124,10 @@ cluster-down: ## End the local Kubernetes in DIR
 bench: $(READY) ## Measure reconcile speed, memory and writes
 	@PYTHONPATH=tests:tests/cluster $(PY) tests/bench/bench.py
 
+.PHONY: bench-planning
+bench-planning: $(READY) ## Measure what a plan costs, as a command and in the operator
+	@PYTHONPATH=tests $(PY) tests/bench/planning.py
+
 .PHONY: requirements
 requirements: $(READY) ## Resolve all pinned requirements anew
 	@tests/tools/lock.sh

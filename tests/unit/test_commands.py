@@ -26,6 +26,7 @@ TARGETS = [
     "cluster-up",
     "cluster-down",
     "bench",
+    "bench-planning",
     "release",
 ]
 

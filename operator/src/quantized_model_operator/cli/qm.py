@@ -1,5 +1,6 @@
 """The command `qm`: finds a subcommand, imports only that, and turns its end into an exit code."""
 
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -47,6 +48,8 @@ def qm() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit: 0 works, 1 could not be answered, 2 refused."""
+    # A command ends before cycles matter; headers of 75,000 tensors are read a sixth faster.
+    gc.disable()
     sys.exit(run(arguments))
 
 
