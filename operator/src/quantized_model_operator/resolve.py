@@ -268,6 +268,8 @@ def _request(spec: QuantizedModelSpec, settings: Settings) -> ServingRequest:
         max_num_batched_tokens=engine.max_num_batched_tokens,
         enforce_eager=hardware.device is Device.CPU or switches.enforce_eager,
         chunked_prefill=switches.chunked_prefill,
+        linear_backend=switches.linear_backend,
+        attention_backend=switches.attention_backend,
         length_may_exceed=any(item.name == _ALLOW_LONG for item in engine.env or ()),
         warnings=argument_warnings(context) if engine.args else (),
         memory_limit_bytes=int(parse_quantity(hardware.memory)) if hardware.memory else None,

@@ -229,6 +229,26 @@ def test_the_main_kernel_is_the_one_with_most_weights() -> None:
     assert choice.main == "Humming"
 
 
+@pytest.mark.parametrize(
+    ("backend", "capability", "main"),
+    [
+        ("marlin", (9, 0), "Marlin"),
+        ("machete", (9, 0), "Machete"),
+        ("machete", (8, 9), None),
+        ("humming", (8, 9), "Humming"),
+        ("cutlass", (9, 0), None),
+        ("auto", (9, 0), "Machete"),
+        ("torch", (8, 9), "Marlin"),
+    ],
+)
+def test_a_named_backend_is_the_only_kernel(
+    backend: str, capability: tuple[int, int], main: str | None
+) -> None:
+    """A kernel that the user names is used or there is none; names of no dense one do nothing."""
+    choice = gpu_kernels(QWEN2_7B_INT4, 1, "float16", capability, V33, linear_backend=backend)
+    assert (choice.main if choice else None) == main
+
+
 def test_the_safety_net_keeps_the_kernels_that_plans_use() -> None:
     """What is always disabled is no kernel that a plan may end on, and Exllama is among it."""
     used = {f"{row.name}LinearKernel" for row in KERNELS}

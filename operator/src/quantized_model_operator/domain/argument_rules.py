@@ -51,6 +51,8 @@ class EngineSwitches:
 
     enforce_eager: bool = False
     chunked_prefill: bool = True
+    linear_backend: str = ""
+    attention_backend: str = ""
 
 
 def argument_problems(arguments: Sequence[str], context: ArgumentContext) -> Iterator[Problem]:
@@ -82,6 +84,8 @@ def engine_switches(arguments: Sequence[str], table: ArgumentTable | None) -> En
     return EngineSwitches(
         enforce_eager=values.get("enforce_eager") is True,
         chunked_prefill=values.get("enable_chunked_prefill") is not False,
+        linear_backend=str(values.get("linear_backend", "")),
+        attention_backend=str(values.get("attention_backend", "")).upper(),
     )
 
 

@@ -124,6 +124,12 @@ KERNELS = (
 """In vLLM's order of trial; before them only CutlassW4A8, which takes fp8 activations."""
 
 
+NAMED_BACKENDS = frozenset({"machete", "marlin", "humming", "cutlass"})
+"""Values of ``--linear-backend`` that leave one kernel for dense linears; cutlass has none for
+them, and all others mean vLLM's own choice. Source: vLLM 0.33.0 kernels/linear
+(``_LINEAR_BACKEND_KERNEL_MAP``), 2026-11; up to 0.26 others end with an error."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelChoice:
     """The kernel of each linear, and the one that does most of the work."""
@@ -143,6 +149,7 @@ class KernelSetup:
     act_order: bool = False
     """Whether rows are in act-order, with groups."""
     tensor_parallel_size: int = 1
+    linear_backend: str = ""
 
 
 def kernel_order(
@@ -171,6 +178,8 @@ def select_kernel(
     if straddles:
         return None
     rows = kernel_order(setup.compute_capability, setup.engine_version)
+    if setup.linear_backend in NAMED_BACKENDS:
+        rows = tuple(row for row in rows if row.name.lower() == setup.linear_backend)
     return next(
         (row.name for row in rows if row.name not in without and _accepts(row, layer, setup)), None
     )
@@ -182,10 +191,14 @@ def gpu_kernels(
     dtype: str,
     compute_capability: ComputeCapability,
     engine_version: EngineVersion,
+    *,
+    linear_backend: str = "",
 ) -> KernelChoice | None:
     """The kernels of all linears of one rank; ``None`` when one of them has none.
 
-    Humming stays enabled in the pod only where it is what the dense linears mainly run on.
+    A backend that the user names is the only kernel, if it is one for dense linears at all;
+    ``argument_rules`` refuses those that are disabled. Humming stays enabled in the pod only where
+    it is what the dense linears mainly run on.
     """
     setup = KernelSetup(
         dtype=dtype,
@@ -193,6 +206,7 @@ def gpu_kernels(
         engine_version=engine_version,
         act_order=facts.desc_act and facts.group_size != -1,
         tensor_parallel_size=tensor_parallel_size,
+        linear_backend=linear_backend,
     )
     natural = _kernels(facts, setup, without=())
     if natural is not None and natural.main == "Humming":

@@ -41,6 +41,10 @@ class ServingRequest:
     enforce_eager: bool = False
     chunked_prefill: bool = True
     """Whether long prompts are cut into several steps; the user's arguments may switch it off."""
+    linear_backend: str = ""
+    """Kernel that the user's arguments name for dense linears; empty or ``auto``: vLLM's choice."""
+    attention_backend: str = ""
+    """Likewise for attention, in capitals."""
     warnings: tuple[str, ...] = ()
     """What was noticed when the settings were read; part of the plan's warnings."""
     length_may_exceed: bool = False
