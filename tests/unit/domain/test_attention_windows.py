@@ -61,7 +61,8 @@ def test_layers_of_a_third_kind_are_noticed() -> None:
         ({"rope_type": "llama3", "factor": 8.0}, 32_768),
         ({"rope_type": "longrope", "factor": 32.0}, 32_768),
         ({"type": "mrope", "mrope_section": [16, 24, 24]}, 32_768),
-        ({"full_attention": {"rope_type": "linear", "factor": 8.0}}, 32_768),
+        ({"full_attention": {"rope_type": "linear", "factor": 8.0}}, 262_144),
+        ({"full_attention": {"rope_type": "default"}, "sliding_attention": {}}, 32_768),
         ({"type": "linear", "factor": "2"}, 32_768),
         ({"type": "linear", "factor": 0.5}, 32_768),
         ("linear", 32_768),
@@ -69,16 +70,31 @@ def test_layers_of_a_third_kind_are_noticed() -> None:
 )
 def test_the_longest_context_follows_the_scaling(scaling: object, length: int) -> None:
     """Positions are multiplied only by kinds of scaling that vLLM multiplies by."""
-    assert longest_context({"rope_scaling": scaling}, 32_768) == length
-    assert longest_context({"rope_parameters": scaling}, 32_768) == length
+    positions = {"max_position_embeddings": 32_768}
+    assert longest_context({**positions, "rope_scaling": scaling}) == length
+    assert longest_context({**positions, "rope_parameters": scaling}) == length
+
+
+@pytest.mark.parametrize(
+    ("config", "length"),
+    [
+        ({}, 0),
+        ({"n_positions": 1024}, 1024),
+        ({"max_position_embeddings": 8192, "seq_length": 4096}, 4096),
+        ({"max_position_embeddings": 8192, "model_max_length": 131_072}, 131_072),
+        ({"max_position_embeddings": "8192", "max_seq_len": 2048}, 2048),
+    ],
+)
+def test_positions_have_several_names(config: dict[str, Any], length: int) -> None:
+    """The smallest counts, but for model_max_length, which overrules the others."""
+    assert longest_context(config) == length
 
 
 def test_gemma_3_states_the_scaled_length() -> None:
     """Its linear scaling is in max_position_embeddings already."""
     scaling = {"rope_type": "linear", "factor": 8.0}
-    assert longest_context({"model_type": "gemma3_text", "rope_scaling": scaling}, 131_072) == (
-        131_072
-    )
+    stated = {"model_type": "gemma3_text", "max_position_embeddings": 131_072}
+    assert longest_context({**stated, "rope_scaling": scaling}) == 131_072
 
 
 JSON = st.recursive(
@@ -96,4 +112,4 @@ def test_any_config_has_sound_windows(config: dict[str, Any], layers: int) -> No
     found = attention_windows(config, layers)
     assert 0 <= found.full_layers < layers or (found.full_layers, found.tokens) == (0, 0)
     assert found.tokens >= 0
-    assert longest_context(config, 4096) >= 1
+    assert longest_context({**config, "max_position_embeddings": 4096}) >= 1

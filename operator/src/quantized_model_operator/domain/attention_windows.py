@@ -9,9 +9,21 @@ _PATTERNS: Mapping[str, int] = {"gemma2": 2, "gemma3_text": 6, "cohere2": 4}
 """Every so many layers one attends to everything, where config.json does not say otherwise.
 Source: Transformers 5.23, configuration classes, checked 2026-11."""
 
-_SCALED_ALREADY = frozenset({"default", "llama3", "longrope", "mrope", "su"})
-"""Kinds of rotary scaling for which ``max_position_embeddings`` is the longest context as it is.
+_SCALED_ALREADY = frozenset({"llama3", "longrope", "su"})
+"""Kinds of rotary scaling for which the stated positions are the longest context as they are.
 Source: vLLM 0.33.0 config/model.py (``_get_and_verify_max_len``), checked 2026-11."""
+
+_POSITIONS = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_seq_len",
+    "seq_length",
+    "max_target_positions",
+    "max_sequence_length",
+    "max_seq_length",
+    "seq_len",
+)
+"""Names of the number of positions; the smallest counts. Source: as above."""
 
 _LARGEST_FACTOR = 1024
 """Of rotary scaling; our limit."""
@@ -56,20 +68,38 @@ def attention_windows(document: Mapping[str, Any], layers: int) -> AttentionWind
     )
 
 
-def longest_context(document: Mapping[str, Any], positions: int) -> int:
-    """Tokens of the longest context: trained positions times the factor of rotary scaling."""
-    scaling = document.get("rope_scaling") or document.get("rope_parameters")
-    if not isinstance(scaling, dict) or "gemma3" in str(document.get("model_type")):
-        return positions
-    kind = scaling.get("rope_type", scaling.get("type", "default"))
-    factor: object = scaling.get("factor")
-    if kind in _SCALED_ALREADY or not isinstance(factor, int | float):
-        return positions
-    if not 1 <= factor <= _LARGEST_FACTOR:
-        return positions
-    if kind == "yarn":
-        positions = number_in(scaling, ("original_max_position_embeddings",)) or positions
+def longest_context(document: Mapping[str, Any]) -> int:
+    """Tokens of the longest context, 0 when unstated: positions times the rotary scaling.
+
+    Source: vLLM 0.33.0 config/model.py (``_get_and_verify_max_len``), checked 2026-11.
+    """
+    stated = [number for name in _POSITIONS if (number := number_in(document, (name,)))]
+    positions = number_in(document, ("model_max_length",)) or min(stated, default=0)
+    if "gemma3" in str(document.get("model_type")):
+        return positions  # scaled already, whatever the kind
+    factor = 1.0
+    for scaling in _scalings(document.get("rope_parameters") or document.get("rope_scaling")):
+        kind = scaling.get("rope_type", scaling.get("type"))
+        if kind not in _SCALED_ALREADY:
+            factor = _factor(scaling.get("factor"), factor)
+            if kind == "yarn":
+                own = number_in(scaling, ("original_max_position_embeddings",))
+                positions = own or positions
     return int(positions * factor)
+
+
+def _scalings(value: object) -> list[Mapping[str, Any]]:
+    """One for all layers, or one for each kind of layer under its name."""
+    if not isinstance(value, dict):
+        return []
+    inner: list[Mapping[str, Any]] = [item for item in value.values() if isinstance(item, dict)]
+    return inner if inner and len(inner) == len(value) else [value]
+
+
+def _factor(value: object, otherwise: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return otherwise
+    return float(value) if 1 <= value <= _LARGEST_FACTOR else otherwise
 
 
 def _full_layers(document: Mapping[str, Any], stated: list[Any], layers: int) -> int:
