@@ -74,6 +74,23 @@ def test_the_users_limits_win(
     assert (chosen.max_num_batched_tokens, chosen.max_num_seqs) == limits
 
 
+@pytest.mark.parametrize(
+    ("tokens", "sequences", "length", "limits"),
+    [
+        (None, 2, 1000, (2000, 2)),
+        (None, 16, 1000, (8192, 16)),
+        (None, None, 2, (2048, 1024)),
+        (4096, 2, 1000, (4096, 2)),
+    ],
+)
+def test_default_tokens_are_no_more_than_all_sequences_have(
+    tokens: int | None, sequences: int | None, length: int, limits: tuple[int, int]
+) -> None:
+    """Few short requests bound the tokens of a step, unless the user set them."""
+    chosen = chosen_batch_limits(SERVER, tokens, sequences, length)
+    assert (chosen.max_num_batched_tokens, chosen.max_num_seqs) == limits
+
+
 @given(st.integers(1, 10**5), st.integers(1, 10**5))
 def test_more_sequences_than_tokens_are_refused(tokens: int, sequences: int) -> None:
     """Exactly the limits with more sequences than tokens are a problem, at the sequences."""

@@ -60,13 +60,21 @@ def default_batch_limits(product: str, memory_bytes: int) -> BatchLimits:
 
 
 def chosen_batch_limits(
-    own: BatchLimits, max_num_batched_tokens: int | None, max_num_seqs: int | None
+    own: BatchLimits,
+    max_num_batched_tokens: int | None,
+    max_num_seqs: int | None,
+    length_tokens: int | None = None,
 ) -> BatchLimits:
     """The user's limits; vLLM's own where the user set none, with no more sequences than tokens.
 
-    Source: vLLM 0.33.0 engine/arg_utils.py, checked 2026-11.
+    VLLM's own tokens are never more than all sequences have at this length. Source: vLLM 0.33.0
+    engine/arg_utils.py, checked 2026-11.
     """
-    tokens = max_num_batched_tokens or own.max_num_batched_tokens
+    sequences = max_num_seqs or own.max_num_seqs
+    usable = own.max_num_batched_tokens
+    if length_tokens is not None:
+        usable = min(usable, sequences * length_tokens)
+    tokens = max_num_batched_tokens or usable
     return BatchLimits(
         max_num_batched_tokens=tokens,
         max_num_seqs=max_num_seqs or min(own.max_num_seqs, tokens),
