@@ -42,10 +42,20 @@ def test_layers_with_and_without_a_window_are_counted(
     assert (found.tokens, found.full_layers, found.has_other_layers) == (tokens, full, False)
 
 
-def test_layers_of_a_third_kind_are_noticed() -> None:
+@pytest.mark.parametrize(
+    ("kind", "noticed"),
+    [
+        ("linear_attention", True),
+        ("mamba", True),
+        ("conv", True),
+        ("full_attention", False),
+        ("chunked_attention", False),
+        ("attention", False),
+    ],
+)
+def test_layers_that_keep_a_state_are_noticed(kind: str, noticed: bool) -> None:  # noqa: FBT001
     """Layers that keep a state instead of keys and values are told."""
-    kinds = ["linear_attention", "full_attention"] * 2
-    assert attention_windows({"layer_types": kinds}, 4).has_other_layers
+    assert attention_windows({"layer_types": [kind, "full_attention"] * 2}, 4) == (0, 0, noticed)
 
 
 @pytest.mark.parametrize(

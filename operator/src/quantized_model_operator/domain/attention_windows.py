@@ -28,7 +28,7 @@ _POSITIONS = (
 _LARGEST_FACTOR = 1024
 """Of rotary scaling; our limit."""
 
-_WINDOWED, _FULL = "sliding_attention", "full_attention"
+_WINDOWED = "sliding_attention"
 
 
 class AttentionWindows(NamedTuple):
@@ -58,7 +58,7 @@ def attention_windows(document: Mapping[str, Any], layers: int) -> AttentionWind
     """
     kinds = document.get("layer_types")
     stated = list(kinds[:layers]) if isinstance(kinds, list) else []
-    others = any(kind not in (_WINDOWED, _FULL) for kind in stated)
+    others = any(_keeps_a_state(kind) for kind in stated)
     tokens = number_in(document, ("sliding_window",))
     if document.get("use_sliding_window") is False or not tokens:
         return AttentionWindows(0, 0, others)
@@ -66,6 +66,12 @@ def attention_windows(document: Mapping[str, Any], layers: int) -> AttentionWind
     return (
         AttentionWindows(0, 0, others) if full == layers else AttentionWindows(tokens, full, others)
     )
+
+
+def _keeps_a_state(kind: object) -> bool:
+    """Kinds of layers but attention (``conv``, ``mamba``), and attention that is linear."""
+    name = str(kind)
+    return name == "linear_attention" or not name.endswith("attention")
 
 
 def longest_context(document: Mapping[str, Any]) -> int:

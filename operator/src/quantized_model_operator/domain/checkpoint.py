@@ -37,9 +37,9 @@ class CheckpointFacts:
     """Facts of one GPTQ checkpoint, read from its config and its safetensors headers.
 
     Fields with a default came later, and a record without them is read as before they existed:
-    weights shared evenly by the ranks, all layers dense and alike. Such a record is not thrown
-    away, since inspecting again would change facts under a running model; for models that it
-    describes wrongly (experts) it carries a warning that says so.
+    weights shared evenly by the ranks, all layers dense and alike. It is not thrown away: its
+    plan is right but for some hundred MiB, and where it is not (experts), the record carries the
+    warning of its time. Deleting the record has the checkpoint inspected again.
     """
 
     uri: str
