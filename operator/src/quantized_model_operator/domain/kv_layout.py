@@ -49,7 +49,9 @@ class KvLayout:
     def longest_length(self, kv_bytes: int, limit_tokens: int) -> int:
         """The longest length up to the limit of which one request fits; 0 when none does."""
         blocks = self.usable_blocks(kv_bytes)
-        low, high = 0, limit_tokens
+        if self.needed_blocks(limit_tokens) <= blocks:
+            return limit_tokens
+        low, high = 0, limit_tokens - 1
         while low < high:
             middle = (low + high + 1) // 2
             if self.needed_blocks(middle) <= blocks:
