@@ -16,7 +16,11 @@ from quantized_model_operator.domain.engine_rules_parallel import A_NODE_HAS_THE
 from quantized_model_operator.domain.engine_version import NEWEST_KNOWN_VERSION, EngineVersion
 from quantized_model_operator.domain.gpu_candidates import Candidate
 from quantized_model_operator.domain.gpu_fit import Fit
-from quantized_model_operator.domain.kernels import MARLIN_PADS_SINCE, gpu_kernels
+from quantized_model_operator.domain.kernels import (
+    MARLIN_PADS_SINCE,
+    NAMED_BACKENDS,
+    gpu_kernels,
+)
 from quantized_model_operator.domain.model_length import TIMES
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingRequest
@@ -61,9 +65,9 @@ def gpu_refusal(
     allowed = [fit for fit in fits if asked in {None, fit.tensor_parallel_size}]
     if not allowed:
         return _no_size(facts, request, usable)
-    kernels = [fit for fit in allowed if _has_kernels(facts, version, fit)]
+    kernels = [fit for fit in allowed if _has_kernels(facts, request, version, fit)]
     if not kernels:
-        return _no_kernel(version, allowed[0])
+        return _no_kernel(request, version, allowed[0])
     allowed = kernels
     best = max(allowed, key=lambda fit: fit.sure_length)
     if request.max_model_length is not None and best.sure_length > 0:
@@ -96,14 +100,24 @@ def _described(fit: Fit) -> str:
     return f"{fit.tensor_parallel_size} {TIMES} {fit.candidate.accelerator.product}"
 
 
-def _has_kernels(facts: CheckpointFacts, version: EngineVersion, fit: Fit) -> bool:
+def _has_kernels(
+    facts: CheckpointFacts, request: ServingRequest, version: EngineVersion, fit: Fit
+) -> bool:
     capability = fit.candidate.accelerator.compute_capability
     size = fit.tensor_parallel_size
-    return gpu_kernels(facts, size, fit.dtype, capability, version) is not None
+    backend = request.linear_backend
+    found = gpu_kernels(facts, size, fit.dtype, capability, version, linear_backend=backend)
+    return found is not None
 
 
-def _no_kernel(version: EngineVersion, fit: Fit) -> Problem:
-    """Marlin pads odd shapes in newer versions only."""
+def _no_kernel(request: ServingRequest, version: EngineVersion, fit: Fit) -> Problem:
+    """Marlin pads odd shapes in newer versions only; a named kernel is the only one."""
+    if request.linear_backend in NAMED_BACKENDS:
+        return A_KERNEL_TAKES_EACH_LINEAR.problem(
+            f"On {_described(fit)} {request.linear_backend}, which --linear-backend names, does "
+            "not take every linear of this model: remove --linear-backend",
+            field="spec.engine.args",
+        )
     newer = version.release < MARLIN_PADS_SINCE
     remedy = (
         f"set spec.engine.version to {MARLIN_PADS_SINCE} or newer, or choose another number of GPUs"
