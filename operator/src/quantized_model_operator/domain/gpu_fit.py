@@ -23,7 +23,6 @@ from quantized_model_operator.domain.gpu_memory import (
 )
 from quantized_model_operator.domain.kernels import HOPPER, gpu_kernels
 from quantized_model_operator.domain.kv_layout import KvLayout, kv_layout
-from quantized_model_operator.domain.measured_memory import setup_text, with_measured
 from quantized_model_operator.domain.memory_setup import MemorySetup
 from quantized_model_operator.domain.model_length import unlimited_length
 from quantized_model_operator.domain.outcome import Problem
@@ -106,28 +105,14 @@ def evaluate(
         enforce_eager=request.enforce_eager,
         engine_version=version,
     )
-    measurable = setup_text(
-        facts,
-        request,
-        batch,
-        product=accelerator.product,
-        tensor_parallel_size=size,
-        dtype=dtype,
-    )
-    memory = with_measured(
-        estimate_memory(facts, setup), request.measured, measurable, setup.utilization
-    )
+    memory = estimate_memory(facts, setup)
     layout = kv_layout(facts, size, request.kv_cache_dtype or "auto", batch)
     wanted = request.max_model_length or unlimited_length(facts)
     sure_bytes, expected_bytes = memory.conservative_kv_bytes, memory.expected_kv_bytes
     sure_length = layout.longest_length(sure_bytes, wanted)
     length = sure_length if request.max_model_length in {None, sure_length} else None
-    capability = accelerator.compute_capability
-    backend = request.linear_backend
     kernels = (
-        gpu_kernels(facts, size, dtype, capability, version, linear_backend=backend)
-        if length
-        else None
+        gpu_kernels(facts, size, dtype, accelerator.compute_capability, version) if length else None
     )
     return Fit(
         candidate=candidate,
@@ -162,8 +147,7 @@ def _kv_cache_problem(
 ) -> Problem | None:
     """FlashAttention 3 writes bfloat16 from an fp8 cache and dies in float16, after loading."""
     fp8 = (request.kv_cache_dtype or "auto").startswith("fp8")
-    flash = request.attention_backend in {"", "AUTO", "FLASH_ATTN"}
-    if not fp8 or not flash or capability != HOPPER or dtype != "float16":
+    if not fp8 or capability != HOPPER or dtype != "float16":
         return None
     return FP8_CACHE_NEEDS_BFLOAT16.problem(
         f"On compute capability 9.0 a KV cache of {request.kv_cache_dtype} needs dtype "
