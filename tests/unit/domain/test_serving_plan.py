@@ -26,6 +26,7 @@ from unit.domain.model_shapes import (
     QWEN25_14B_INT4,
     TINY_INT4,
     changed,
+    cpu_node,
     cpu_request,
     gpu_node,
     gpu_request,
@@ -198,3 +199,14 @@ def test_memory_given_by_the_user_is_the_pods() -> None:
     plan = plan_serving(QWEN2_7B_INT4, gpu_request(memory_limit_bytes=9 * GIB), MIXED)
     assert isinstance(plan, ServingPlan)
     assert plan.memory_request_bytes == 9 * GIB
+
+
+@pytest.mark.parametrize("device", ["GPU", "CPU"])
+def test_what_was_noticed_before_is_part_of_the_warnings(device: str) -> None:
+    """Warnings from reading the settings stand in the plan, on both devices."""
+    noticed = ("spec.engine.args is not checked",)
+    nodes = [*MIXED, cpu_node("cpu", memory="64Gi")]
+    asked = gpu_request if device == "GPU" else cpu_request
+    plan = plan_serving(TINY_INT4, asked(warnings=noticed), nodes)
+    assert isinstance(plan, ServingPlan)
+    assert noticed[0] in plan.warnings

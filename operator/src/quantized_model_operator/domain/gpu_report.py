@@ -117,6 +117,7 @@ def _warnings(
     same_pod: Sequence[Fit],
 ) -> Iterable[str]:
     yield from version_warnings(version)
+    yield from request.warnings
     if not memory_is_measured(version) and not version_warnings(version):
         yield f"memory of vLLM {version} was not measured: the nearest measured version is used"
     if plan.tensor_parallel_size > 1:
