@@ -151,11 +151,62 @@ def test_a_rule_is_placed_at_the_field_it_speaks_of() -> None:
 
 def test_an_owned_flag_is_refused_by_name() -> None:
     """A flag that the operator sets is an error with the field to use instead."""
-    finding = only_finding(model("engine:\n  args:\n  - --enable-x\n  - --max-model-len=5\n"))
+    finding = only_finding(
+        model("engine:\n  args:\n  - --enable-log-requests\n  - --max-model-len=5\n")
+    )
     assert (finding.reason, finding.field, finding.place) == (
         *("OwnedArgument", "spec.engine.args[1]", Place(12, 7)),
     )
     assert finding.message.endswith("use spec.engine.maxModelLen")
+
+
+def test_an_unknown_flag_is_refused() -> None:
+    """A flag that this version of vLLM does not have is an error at its entry."""
+    finding = only_finding(model("engine: {args: [--swap-space=4], version: 0.33.0}\n"))
+    assert (finding.severity, finding.field, finding.place) == (
+        *(Severity.ERROR, "spec.engine.args[0]", Place(9, 19)),
+    )
+    assert "0.33.0" in finding.message
+    assert finding.suggestion == {"engine": {"args": None}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ("hardware: {products: [Tesla-V100-SXM2-16GB]}\n", "spec.hardware.products"),
+        ("hardware: {products: [AMD-Instinct-MI300X]}\n", "spec.hardware.products"),
+        ("hardware: {resourceName: amd.com/gpu}\n", "spec.hardware.resourceName"),
+        (
+            "engine: {dtype: bfloat16}\nhardware: {products: [Tesla-T4]}\n",
+            "spec.engine.dtype",
+        ),
+        (
+            "engine: {dtype: float16, kvCacheDtype: fp8}\nhardware: {products: [NVIDIA-H200]}\n",
+            "spec.engine.kvCacheDtype",
+        ),
+        ("engine: {maxNumSeqs: 64, maxNumBatchedTokens: 32}\n", "spec.engine.maxNumSeqs"),
+    ],
+)
+def test_what_no_checkpoint_can_mend_is_refused(spec: str, field: str) -> None:
+    """GPU, dtype and batch limits that never go together are an error without a checkpoint."""
+    finding = only_finding(model(spec))
+    assert (finding.severity, finding.field) == (Severity.ERROR, field)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "hardware: {products: [Tesla-V100-SXM2-16GB, NVIDIA-L4]}\n",
+        "engine: {dtype: float16}\nhardware: {products: [Tesla-T4]}\n",
+        "engine: {kvCacheDtype: fp8}\nhardware: {products: [NVIDIA-H200]}\n",
+        "engine: {dtype: bfloat16, kvCacheDtype: fp8}\nhardware: {products: [NVIDIA-H200]}\n",
+        "engine: {maxNumSeqs: 64, maxNumBatchedTokens: 64}\n",
+        "engine: {maxNumBatchedTokens: 8}\n",
+    ],
+)
+def test_what_some_checkpoint_can_do_is_accepted(spec: str) -> None:
+    """What works with one of the named GPUs, or with some checkpoint, is no finding."""
+    assert judged(model(spec)).findings == ()
 
 
 def test_what_the_operator_alone_sees_is_refused() -> None:

@@ -73,19 +73,19 @@ def lint_command(
         UnreadableFileError,
         find_manifests,
     )
-    from quantized_model_operator.cli.lint_manifests import lint, no_plan  # noqa: PLC0415
+    from quantized_model_operator.cli.lint_manifests import lint  # noqa: PLC0415
     from quantized_model_operator.cli.lint_report import WRITERS  # noqa: PLC0415
     from quantized_model_operator.settings import Settings  # noqa: PLC0415
 
     plans = checkpoint or online
     if not plans and gpus:
         raise click.UsageError("--gpu needs --checkpoint or --online.")
-    problems = _planner(checkpoint, gpus, gpu_count, online=online) if plans else no_plan
+    options = (_planner(checkpoint, gpus, gpu_count, online=online),) if plans else ()
     try:
         found = find_manifests(paths)
     except UnreadableFileError as error:
         raise click.ClickException(str(error)) from error
-    report = lint(found, Settings(operator_image=""), problems)
+    report = lint(found, Settings(operator_image=""), *options)
     click.echo(WRITERS[output](report))
     return _exit_code(report, strict=strict)
 

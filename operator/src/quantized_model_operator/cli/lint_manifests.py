@@ -6,6 +6,7 @@ from typing import Any
 
 from quantized_model_operator.cli.lint_files import FoundManifests
 from quantized_model_operator.cli.lint_finding import Finding, Severity
+from quantized_model_operator.cli.lint_hardware import problems_of_any_checkpoint
 from quantized_model_operator.cli.lint_identity import identity_findings, is_model
 from quantized_model_operator.cli.lint_model import (
     Claims,
@@ -30,13 +31,9 @@ UNREADABLE_CHECKPOINT = "CheckpointUnreadable"
 TEMPLATE_REMEDY = "render it first, for example: helm template CHART | qm lint -"
 
 
-def no_plan(model: ResolvedModel) -> tuple[Problem, ...]:
-    """Without its checkpoint nothing is known against a model."""
-    del model
-    return ()
-
-
-def lint(found: FoundManifests, settings: Settings, plan_problems: Planner = no_plan) -> LintReport:
+def lint(
+    found: FoundManifests, settings: Settings, plan_problems: Planner = problems_of_any_checkpoint
+) -> LintReport:
     """Everything there is to say about the manifests."""
     models = [manifest for manifest in found.manifests if is_model(manifest)]
     claims = _claims(found.manifests)

@@ -10,6 +10,7 @@ from quantized_model_operator.cli.checkpoint_source import (
     read_checkpoint,
 )
 from quantized_model_operator.cli.gpu_names import NamedGpu, known_gpus
+from quantized_model_operator.cli.lint_hardware import problems_of_any_checkpoint
 from quantized_model_operator.cli.lint_manifests import UNREADABLE_CHECKPOINT, Planner
 from quantized_model_operator.cli.plan_hardware import gpu_node
 from quantized_model_operator.domain.accelerators import (
@@ -45,7 +46,7 @@ def planner(checks: PlanChecks) -> Planner:
     def problems(model: ResolvedModel) -> tuple[Problem, ...]:
         source, revision = _source(model, checks)
         if not source:
-            return ()
+            return problems_of_any_checkpoint(model)
         try:
             return tuple(_problems(read(source, revision), model.request, checks))
         except UnreadableSourceError as error:
