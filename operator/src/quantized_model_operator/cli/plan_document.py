@@ -48,12 +48,13 @@ def comparison_document(compared: Comparison, read: ReadCheckpoint) -> Document:
 
 
 def refusals(problems: Iterable[Problem]) -> list[Document]:
-    """Why there is no plan; a suggestion is a merge patch for ``spec``."""
+    """Why there is no plan, with the rule of vLLM; a suggestion is a merge patch for ``spec``."""
     return [
         {
             "reason": problem.reason,
             "field": problem.field,
             "message": problem.message,
+            **({"rule": problem.rule} if problem.rule else {}),
             **({"suggestion": dict(problem.suggestion)} if problem.suggestion else {}),
         }
         for problem in problems

@@ -103,7 +103,9 @@ def _named(products: Sequence[str], count: int, origin: str) -> Hardware:
 
 def _without_cluster(subject: Subject, count: int) -> Hardware | None:
     if subject.request.device == "CPU":
-        return Hardware(nodes=(_LARGE_NODE,), origin="a node with AVX-512 and enough memory")
+        return Hardware(
+            nodes=(_LARGE_NODE,), origin="an assumed node with AVX-512 and enough memory"
+        )
     known = [product for product in subject.request.products if known_accelerator(product)]
     return _named(known, count, "spec.hardware.products") if known else None
 

@@ -41,8 +41,8 @@ FILLS = (
     ("·", "dim"),
 )
 """Of the parts of a memory bar, to be told apart without colour."""
-LEAST_SHARE = 0.002
-"""Of the memory, below which a part is not listed."""
+LEAST_BYTES = 2**30 // 200
+"""Below it a part would be listed with 0.00 GiB."""
 
 
 def print_answer(
@@ -152,7 +152,7 @@ def _memory_rows(answer: Answer, console: Console) -> Iterator[Row]:
         cells = round(end * text_width(console) / total) - filled
         filled += cells
         bar.append(fill * cells, colour)
-        if part.size_bytes > total * LEAST_SHARE:
+        if part.size_bytes >= LEAST_BYTES:
             size = f"{part.size_bytes / 2**30:6.2f} GiB  {part.label}"
             legend.append(Text.assemble((fill, colour), f" {size}"))
     each = " of each GPU" if answer.plan.tensor_parallel_size > 1 else ""
@@ -175,6 +175,8 @@ def _refusal_rows(answer: Answer, model: ModelKey | None) -> Iterator[Row]:
     for problem in answer.problems:
         said = [problem.message] if len(answer.problems) > 1 else []
         yield "Refused", lines(f"{problem.reason} ({problem.field})", *said)
+        if problem.rule:
+            yield "Rule", Text(problem.rule)
         if problem.suggestion:
             yield "Try", lines(*remedy(problem.suggestion, model))
     if answer.gpus_that_fit:
