@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from quantized_model_operator.cli.lint_kustomize import patches_named_in
 from quantized_model_operator.cli.qm import run
 from unit.cli.lint_manifests import model
 
@@ -104,6 +105,43 @@ def test_broken_files_of_others_do_not_matter(tmp_path: Path) -> None:
     file = write(tmp_path / "models.yaml", model())
     assert run(["lint", str(tmp_path)]) == 0
     assert run(["lint", str(tmp_path / "values.yaml"), file]) == 2
+
+
+PATCH = """\
+apiVersion: serving.quantizedmodel.dev/v1alpha1
+kind: QuantizedModel
+metadata: {name: otter}
+spec:
+  hardware: {$patch: replace, products: [NVIDIA-L4]}
+"""
+KUSTOMIZATION = "resources: [../base]\npatches: [{path: otter.yaml}, {patch: '- op: remove'}]\n"
+
+
+@pytest.mark.parametrize("kustomization", ["kustomization.yaml", "Kustomization"])
+def test_a_patch_is_judged_as_a_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kustomization: str
+) -> None:
+    """A patch of Kustomize needs no required fields, and its fields must be right all the same."""
+    write(tmp_path / "base/otter.yaml", model())
+    patch = write(tmp_path / "production/otter.yaml", PATCH)
+    assert run(["lint", patch]) == 2
+    write(tmp_path / "production" / kustomization, KUSTOMIZATION)
+    patches_named_in.cache_clear()
+    assert run(["lint", "--strict", str(tmp_path)]) == 0
+    write(tmp_path / "production/otter.yaml", PATCH + "  zebra: 1\n")
+    capsys.readouterr()
+    assert run(["lint", patch]) == 2
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f'{patch}:6:3: error: unknown field "spec.zebra"'
+    assert out[-1] == "1 QuantizedModel in 1 file: 1 error, 0 warnings."
+
+
+def test_patches_in_the_old_form_are_known(tmp_path: Path) -> None:
+    """The older list of strategic merge patches names patches as well."""
+    patch = write(tmp_path / "parts/otter.yaml", PATCH)
+    write(tmp_path / "kustomization.yml", "patchesStrategicMerge: [parts/otter.yaml]\n")
+    assert run(["lint", str(tmp_path)]) == 0
+    assert run(["lint", patch]) == 2
 
 
 def test_json_has_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from quantized_model_operator.cli.lint_kustomize import patches_named_in
 from quantized_model_operator.cli.manifests import (
     STANDARD_INPUT,
     Manifest,
@@ -31,22 +32,39 @@ class FoundManifests:
     unreadable: tuple[Unreadable, ...]
     files: int
     """Files that were read."""
+    patches: frozenset[str] = frozenset()
+    """Files among them with parts of objects, which Kustomize puts together."""
 
 
 def find_manifests(paths: Sequence[str]) -> FoundManifests:
     """Every manifest of the files, directories and standard input; ``UnreadableFileError``."""
     manifests: list[Manifest] = []
     unreadable: list[Unreadable] = []
-    files = 0
+    files: list[str] = []
     for path in dict.fromkeys(paths):
         for file, text in _texts(path):
-            files += 1
+            files.append(file)
             for item in read_manifests(text, file):
                 if isinstance(item, Manifest):
                     manifests.append(item)
                 elif file == path or speaks_of_models(item.text):
                     unreadable.append(item)
-    return FoundManifests(manifests=tuple(manifests), unreadable=tuple(unreadable), files=files)
+    return FoundManifests(
+        manifests=tuple(manifests),
+        unreadable=tuple(unreadable),
+        files=len(files),
+        patches=_patches_among(files, paths),
+    )
+
+
+def _patches_among(files: Sequence[str], paths: Sequence[str]) -> frozenset[str]:
+    """Files that a kustomization beside them, or below one of the directories, names as patches."""
+    folders = {Path(file).parent for file in files if file != STANDARD_INPUT}
+    for path in paths:
+        if Path(path).is_dir():
+            folders |= {Path(folder) for folder, _, _ in os.walk(path)}
+    named = {patch for folder in folders for patch in patches_named_in(folder)}
+    return frozenset(file for file in files if named and Path(file).resolve() in named)
 
 
 def speaks_of_models(text: str) -> bool:

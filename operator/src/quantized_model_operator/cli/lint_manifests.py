@@ -12,6 +12,7 @@ from quantized_model_operator.cli.lint_model import (
     Claims,
     meaning_findings,
     model_name,
+    patch_findings,
     problem_finding,
     written_findings,
 )
@@ -36,13 +37,17 @@ def lint(
 ) -> LintReport:
     """Everything there is to say about the manifests."""
     models = [manifest for manifest in found.manifests if is_model(manifest)]
+    whole = [manifest for manifest in models if manifest.file not in found.patches]
     claims = _claims(found.manifests)
     findings = [_unreadable(item) for item in found.unreadable]
     for manifest in found.manifests:
         findings += identity_findings(manifest)
     for manifest in models:
-        findings += _model_findings(manifest, claims, settings, plan_problems)
-    findings += _same_names(models)
+        if manifest.file in found.patches:
+            findings += patch_findings(manifest)
+        else:
+            findings += _model_findings(manifest, claims, settings, plan_problems)
+    findings += _same_names(whole)
     return LintReport(
         findings=sorted_findings(findings),
         models=len(models),

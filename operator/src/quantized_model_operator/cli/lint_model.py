@@ -38,6 +38,21 @@ def written_findings(manifest: Manifest) -> list[Finding]:
     ]
 
 
+def patch_findings(manifest: Manifest) -> list[Finding]:
+    """What is wrong with a part of a model: rules and required fields are for the whole."""
+    return [
+        *_duplicate_keys(manifest),
+        *(
+            _refused(manifest, item)
+            for item in api_server_complaints(manifest.content)
+            if item.about is None
+            and not item.message.startswith("Required value")
+            # $patch: delete and its like speak to Kustomize.
+            and not str(item.path[-1]).startswith("$")
+        ),
+    ]
+
+
 def resolved_model(manifest: Manifest, claims: Claims, settings: Settings) -> ResolvedModel:
     """The model as the operator understands it; ``InvalidModelError`` with what it refuses.
 
