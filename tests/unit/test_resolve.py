@@ -189,6 +189,15 @@ def test_plans_know_what_arguments_switch(
     assert getattr(model.request, field) == value
 
 
+def test_variables_that_change_the_plan_are_warned_about() -> None:
+    """The user's variables win, but the plan says what those do that it relies on."""
+    names = ("VLLM_DISABLED_KERNELS", "VLLM_LOGGING_LEVEL")
+    env = [{"name": name, "value": "DEBUG"} for name in names]
+    model = resolve(observed({**CPU_SPEC, "engine": {"env": env}}), SETTINGS)
+    (warning,) = model.request.warnings
+    assert warning.startswith("spec.engine.env: VLLM_DISABLED_KERNELS: kernels that the operator")
+
+
 def test_every_problem_is_told_at_once() -> None:
     """A spec with several mistakes is refused with all of them."""
     problems = _problems(

@@ -25,6 +25,7 @@ from quantized_model_operator.domain.argument_rules import (
     engine_switches,
 )
 from quantized_model_operator.domain.cluster_state import Observed
+from quantized_model_operator.domain.engine_variables import variable_warnings
 from quantized_model_operator.domain.engine_version import (
     InvalidEngineVersionError,
     parse_engine_version,
@@ -271,7 +272,10 @@ def _request(spec: QuantizedModelSpec, settings: Settings) -> ServingRequest:
         linear_backend=switches.linear_backend,
         attention_backend=switches.attention_backend,
         length_may_exceed=any(item.name == _ALLOW_LONG for item in engine.env or ()),
-        warnings=argument_warnings(context) if engine.args else (),
+        warnings=(
+            *(argument_warnings(context) if engine.args else ()),
+            *variable_warnings(item.name for item in engine.env or ()),
+        ),
         memory_limit_bytes=int(parse_quantity(hardware.memory)) if hardware.memory else None,
     )
 

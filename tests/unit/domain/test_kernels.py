@@ -15,6 +15,7 @@ from quantized_model_operator.domain.kernels import (
     KernelSetup,
     disabled_kernels,
     gpu_kernels,
+    kernel_in_pod,
     kernel_order,
     select_kernel,
 )
@@ -247,6 +248,20 @@ def test_a_named_backend_is_the_only_kernel(
     """A kernel that the user names is used or there is none; names of no dense one do nothing."""
     choice = gpu_kernels(QWEN2_7B_INT4, 1, "float16", capability, V33, linear_backend=backend)
     assert (choice.main if choice else None) == main
+
+
+@pytest.mark.parametrize(
+    ("main", "planned", "used"),
+    [
+        ("Humming", "Marlin", "Marlin"),
+        ("Humming", "Humming", "Humming"),
+        ("Machete", "Marlin", "Machete"),
+        ("Marlin", "Humming", "Marlin"),
+    ],
+)
+def test_a_pod_has_the_kernels_of_its_plan(main: str, planned: str, used: str) -> None:
+    """On a GPU other than the planned one Humming gives way to Marlin, since it is disabled."""
+    assert kernel_in_pod(main, planned) == used
 
 
 def test_the_safety_net_keeps_the_kernels_that_plans_use() -> None:

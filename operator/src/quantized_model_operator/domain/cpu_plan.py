@@ -10,6 +10,7 @@ from quantized_model_operator.domain.batch_limits import (
     BatchLimits,
     batch_problem,
     chosen_batch_limits,
+    step_problem,
 )
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import ObservedNode
@@ -141,6 +142,10 @@ def _setting_problems(facts: CheckpointFacts, request: ServingRequest) -> Iterab
     if problem := length_problem(facts, length, may_exceed=request.length_may_exceed):
         yield problem
     if problem := batch_problem(_batch_limits(request)):
+        yield problem
+    if problem := step_problem(
+        request.max_num_batched_tokens, length or 0, chunked_prefill=request.chunked_prefill
+    ):
         yield problem
 
 

@@ -166,8 +166,8 @@ FLOAT16_IS_STABLE = EngineRule(
     vllm_says="The model type '{}' does not support float16. Reason: Numerical instability. "
     "Please use bfloat16 or float32 instead.",
     remedy="Leave spec.engine.dtype out, or choose a GPU of compute capability 8.0 or more.",
-    source="vLLM config/model.py (_FLOAT16_NOT_SUPPORTED_MODELS), a state of its main branch after "
-    "Transformers 5, 2026-11; taken to hold for all versions",
+    source="vLLM 0.20.2 to 0.33.0 config/model.py (_FLOAT16_NOT_SUPPORTED_MODELS), 2026-11; PLaMo "
+    "2 up to 0.26.0 only",
     checked_by="quantized_model_operator.domain.quantization:served_dtype",
     reason="DtypeUnsupported",
     field="spec.engine.dtype",

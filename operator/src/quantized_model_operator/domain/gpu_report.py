@@ -8,7 +8,7 @@ from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_version import EngineVersion, version_warnings
 from quantized_model_operator.domain.gpu_fit import Fit
 from quantized_model_operator.domain.gpu_memory import DEFAULT_UTILIZATION
-from quantized_model_operator.domain.kernels import HOPPER
+from quantized_model_operator.domain.kernels import HOPPER, kernel_in_pod
 from quantized_model_operator.domain.memory_rows import memory_is_measured
 from quantized_model_operator.domain.model_length import TIMES, one_decimal, short_count
 from quantized_model_operator.domain.plan_values import ServingPlan, ServingRequest
@@ -134,9 +134,13 @@ def _placement_warnings(plan: ServingPlan, same_pod: Sequence[Fit]) -> Iterable[
     size = plan.tensor_parallel_size
     if not plan.nodes_that_fit:
         yield f"no node in sight has {size} {TIMES} {' or '.join(plan.products)}: pods wait for one"
-    others = [fit for fit in same_pod if fit.kernel != plan.kernel]
+    kernels = {
+        fit.candidate.accelerator.product: kernel_in_pod(fit.kernel, plan.kernel)
+        for fit in same_pod
+    }
+    others = [f"{name} on {product}" for product, name in kernels.items() if name != plan.kernel]
     if others:
-        named = ", ".join(f"{fit.kernel} on {fit.candidate.accelerator.product}" for fit in others)
+        named = ", ".join(others)
         yield f"the kernel differs between GPUs of this plan: {named}"
     if any(fit.candidate.accelerator.shared for fit in same_pod):
         yield "the GPU is shared by time slicing: other pods take memory that is planned here"

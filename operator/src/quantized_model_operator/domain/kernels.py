@@ -222,6 +222,14 @@ def disabled_kernels(main: str) -> tuple[str, ...]:
     return KERNELS_TO_DISABLE if main == "Humming" else (*KERNELS_TO_DISABLE, HUMMING_TO_DISABLE)
 
 
+def kernel_in_pod(main: str, planned: str) -> str:
+    """What a GPU runs on in a pod whose plan names another GPU's kernel.
+
+    Its own, unless that is Humming, which such a pod disables: Marlin comes next.
+    """
+    return "Marlin" if main == "Humming" and planned != "Humming" else main
+
+
 def _kernels(
     facts: CheckpointFacts, setup: KernelSetup, without: tuple[str, ...]
 ) -> KernelChoice | None:
