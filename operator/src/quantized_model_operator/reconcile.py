@@ -37,8 +37,7 @@ async def reconcile(key: ModelKey, gateway: Gateway, settings: Settings, now: da
     except InvalidModelError as error:
         result = report_invalid(error.problems, observed)  # pure
     written = await gateway.write_status(observed, result.status)  # I/O
-    if written and result.warning:
-        reason, message = result.warning
+    for reason, message in result.events if written else ():
         event = ModelEvent(kind="Warning", reason=reason, message=message)
         await gateway.emit_event(observed, event)  # I/O
     return Outcome(retry_after_seconds=retry_after_seconds)

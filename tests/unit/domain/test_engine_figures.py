@@ -107,7 +107,7 @@ def test_a_start_tells_all_of_its_figures(log: str) -> None:
         found.compiling_seconds,
     ) == seconds
     assert found.start_seconds == start
-    assert (found.kernel, found.attention_backend) == ("Machete", "FLASH_ATTN")
+    assert (found.kernels, found.attention_backend) == (("Machete",), "FLASH_ATTN")
 
 
 @pytest.mark.parametrize("log", PHASES)
@@ -158,18 +158,18 @@ def test_a_start_that_dies_tells_how_far_it_came() -> None:
     assert dict(no_room.phase_seconds) == {"configure": 20, "load": 5, "profile": 25}
 
     no_kernel = figures("0.33.0-h200-0.5b-int4-tp2-exllama-FAILS")
-    assert (no_kernel.kernel, gib(no_kernel.weights_bytes)) == ("Exllama", 0.22)
+    assert (no_kernel.kernels, gib(no_kernel.weights_bytes)) == (("Exllama",), 0.22)
 
 
 def test_the_kernel_of_small_groups_is_named() -> None:
     """Groups of 32 on compute capability 9.0 are served by Humming, and the log says so."""
-    assert figures("h100-0.5b-int4-g32-loading").kernel == "Humming"
+    assert figures("h100-0.5b-int4-g32-loading").kernels == ("Humming",)
 
 
 def test_the_kernel_of_a_cpu_is_named_as_plans_name_it() -> None:
     """The ending of the class name is left out on CPU too."""
     line = "(Worker pid=9) INFO 11-24 10:00:00 [auto_gptq.py:352] Using CPUWNA16LinearKernel for "
-    assert engine_figures(line + "AutoGPTQLinearMethod").kernel == "CPUWNA16"
+    assert engine_figures(line + "AutoGPTQLinearMethod").kernels == ("CPUWNA16",)
 
 
 def test_ranks_count_as_the_tightest_of_them() -> None:

@@ -104,6 +104,7 @@ REASONS: dict[str, str] = {
     "AnswersDamaged": "vLLM started, but its answer to the first request was not sane.",
     "ContainerFailed": "A container of the pod cannot run.",
     "Evicted": "The node evicted the pod.",
+    "EngineDiffersFromPlan": "vLLM serves, and reports something else than was planned.",
     "DeadlineExceeded": "The rollout made no progress within its deadline.",
 }
 """Every reason that a condition, a failure or an Event can carry."""

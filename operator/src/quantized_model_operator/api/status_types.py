@@ -98,6 +98,67 @@ class PlanStatus(ApiType):
     )
 
 
+Large = Annotated[int, Field(json_schema_extra={"format": "int64"})]
+"""A number that may pass 2**31: bytes, or tokens of a KV cache."""
+
+
+class PhaseSeconds(ApiType):
+    """How long the phases of vLLM's start took, in seconds."""
+
+    configure: int | None = Field(default=None, description="Import, configuration, processes.")
+    load: int | None = Field(default=None, description="Loading the weights.")
+    profile: int | None = Field(default=None, description="Compiling, and measuring memory.")
+    warm_up: int | None = Field(default=None, description="Capturing CUDA graphs, warming up.")
+    listen: int | None = Field(default=None, description="Until the server listens.")
+
+
+class EngineStatus(ApiType):
+    """What vLLM itself reported when this revision first answered.
+
+    Figures that it did not print are absent.
+    """
+
+    revision: Text | None = Field(
+        default=None, description="Template hash of the pods that this is about."
+    )
+    pod: Text | None = Field(default=None, description="Pod whose log was read.")
+    product: Text | None = Field(default=None, description="GPU product of its node.")
+    engine_version: Text | None = Field(default=None, description="vLLM version.")
+    kernel: Text | None = Field(default=None, description="Matrix kernel that vLLM selected.")
+    attention_backend: Text | None = Field(default=None, description="Attention backend.")
+    weights_bytes_per_gpu: Large | None = Field(default=None, description="Weights on one GPU.")
+    kv_cache_bytes_per_gpu: Large | None = Field(default=None, description="KV cache on one GPU.")
+    kv_cache_tokens: Large | None = Field(
+        default=None, description="Tokens that the KV cache holds."
+    )
+    max_concurrency: Text | None = Field(
+        default=None, description="Requests of full length that fit at once."
+    )
+    gpu_memory_bytes: Large | None = Field(default=None, description="Memory of one GPU.")
+    consumed_bytes_per_gpu: Large | None = Field(
+        default=None,
+        description="Weights and everything outside of torch, from a start that was profiled.",
+    )
+    activation_bytes_per_gpu: Large | None = Field(
+        default=None, description="Peak of the profile run, the estimate of CUDA graphs included."
+    )
+    graph_bytes_per_gpu: Large | None = Field(default=None, description="CUDA graphs on one GPU.")
+    start_seconds: int | None = Field(
+        default=None, description="From vLLM's first line to a listening server."
+    )
+    phases: PhaseSeconds | None = Field(default=None, description="How long each phase took.")
+    compile_seconds: int | None = Field(
+        default=None, description="Of these, how long torch.compile took."
+    )
+    setup: Text | None = Field(
+        default=None,
+        description="What was measured; a later plan of the same setup uses these figures.",
+    )
+    warnings: Annotated[list[Text], Field(max_length=16)] | None = Field(
+        default=None, description="What is unlike the plan."
+    )
+
+
 class FailureStatus(ApiType):
     """Why the model does not run, in vLLM's or the program's own words."""
 
@@ -142,4 +203,7 @@ class QuantizedModelStatus(ApiType):
     url: Text | None = Field(default=None, description="Base URL inside the cluster.")
     model: CheckpointStatus | None = Field(default=None, description="What the inspection found.")
     plan: PlanStatus | None = Field(default=None, description="What was planned.")
-    failure: FailureStatus | None = Field(default=None, description="Why it does not run.")
+    engine: EngineStatus | None = Field(
+        default=None, description="What vLLM itself reported, beside what was planned."
+    )
+    failure: FailureStatus | None = Field(default=None, description="Why it is not Ready.")

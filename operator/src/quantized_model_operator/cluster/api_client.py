@@ -176,12 +176,26 @@ class ApiClient:
 
         Tried once and briefly: a kubelet that does not answer must not hold a reconcile.
         """
-        query = {
-            "container": container,
-            "previous": "true" if previous else "false",
-            "tailLines": str(lines),
-            "limitBytes": str(limit),
-        }
+        return await self._log(
+            namespace,
+            pod,
+            {
+                "container": container,
+                "previous": "true" if previous else "false",
+                "tailLines": str(lines),
+                "limitBytes": str(limit),
+            },
+        )
+
+    async def log_start(self, namespace: str, pod: str, container: str, *, limit: int) -> str:
+        """The first ``limit`` bytes of the log of a container that runs; tried once, as above."""
+        return await self._log(
+            namespace,
+            pod,
+            {"container": container, "previous": "false", "limitBytes": str(limit)},
+        )
+
+    async def _log(self, namespace: str, pod: str, query: Mapping[str, str]) -> str:
         path = f"{POD.path(namespace, pod)}/log"
         answer = await self._transport.send(
             "GET", path, query, accept="*/*", attempts=1, seconds=LOG_SECONDS

@@ -24,8 +24,8 @@ class Gateway(Protocol):
     async def observe(self, key: ModelKey) -> Observed | None:
         """What exists now, from caches; ``None`` when the model is gone or being deleted.
 
-        The only requests it may make are for the logs of containers that ended and were not
-        read before.
+        The only requests it may make are for logs that were not read before: of containers that
+        ended, and of the first pod of a revision that has started.
         """
 
     async def apply(self, observed: Observed, desired: DesiredObjects) -> AppliedObjects:

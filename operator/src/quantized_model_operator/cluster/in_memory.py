@@ -5,7 +5,7 @@ It ships beside the real gateway and is held to the same contract. Effects are v
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +30,7 @@ from quantized_model_operator.domain.child_objects import (
     key_of,
 )
 from quantized_model_operator.domain.cluster_state import (
+    EngineStart,
     LogKey,
     ModelKey,
     ObjectKey,
@@ -38,6 +39,8 @@ from quantized_model_operator.domain.cluster_state import (
     ObservedNode,
     ObservedPod,
 )
+from quantized_model_operator.domain.engine_figures import engine_figures
+from quantized_model_operator.domain.engine_start import recorded_engine, revision_of, started_pod
 from quantized_model_operator.domain.well_known import MODEL_LABEL, RECORD_LABEL
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -66,6 +69,7 @@ class InMemoryCluster(Gateway):
         self._claims: dict[tuple[str, str], ObservedClaim] = {}
         self._nodes: dict[str, ObservedNode] = {}
         self._logs: dict[LogKey, str] = {}
+        self._start_logs: dict[str, str] = {}
         self._conflicts: dict[str, Mapping[ObjectKey, str]] = {}
         self._counter = 0
 
@@ -92,6 +96,7 @@ class InMemoryCluster(Gateway):
             claims={name: claim for name, claim in claims.items() if claim is not None},
             nodes=tuple(node for _, node in sorted(self._nodes.items())),
             logs={log: text for log, text in self._logs.items() if log.pod_uid in uids},
+            start=self._start(model, pods),
             conflicts=self._conflicts.get(model["metadata"]["uid"], {}),
         )
 
@@ -193,6 +198,10 @@ class InMemoryCluster(Gateway):
         """Let a container that ended have left this log."""
         self._logs[key] = text
 
+    def put_start_log(self, pod_uid: str, text: str) -> None:
+        """Let vLLM in this pod have said this while it started."""
+        self._start_logs[pod_uid] = text
+
     def finish_job(
         self, namespace: str, name: str, *, message: str = "", exit_code: int = 0
     ) -> ObservedPod:
@@ -209,6 +218,20 @@ class InMemoryCluster(Gateway):
         return pod
 
     # Inside
+
+    def _start(self, model: Mapping[str, Any], pods: Sequence[ObservedPod]) -> EngineStart | None:
+        pod = started_pod(pods)
+        text = self._start_logs.get(pod.uid) if pod else None
+        if pod is None or text is None:
+            return None
+        if revision_of(pod) == recorded_engine(model).get("revision"):
+            return None
+        return EngineStart(
+            revision=revision_of(pod),
+            pod=pod.name,
+            node=pod.node_name,
+            figures=engine_figures(text),
+        )
 
     def _ensure(self, observed: Observed, key: ObjectKey, manifest: Manifest) -> str:
         """Make the manifest exist; the conflict when somebody else owns the name, else empty."""

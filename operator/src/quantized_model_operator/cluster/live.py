@@ -16,7 +16,12 @@ from quantized_model_operator.cluster.kinds import CHILDREN, MODEL
 from quantized_model_operator.cluster.log_tails import LogTails
 from quantized_model_operator.cluster.model_store import ModelStore
 from quantized_model_operator.cluster.object_cache import Entry
-from quantized_model_operator.cluster.parsing import claim_from, claim_names, pod_from
+from quantized_model_operator.cluster.parsing import (
+    claim_from,
+    claim_names,
+    pod_from,
+)
+from quantized_model_operator.cluster.start_logs import StartLogs
 from quantized_model_operator.cluster.status_writer import StatusWriter
 from quantized_model_operator.domain.child_objects import (
     AppliedObjects,
@@ -29,6 +34,7 @@ from quantized_model_operator.domain.cluster_state import (
     Observed,
     ObservedClaim,
 )
+from quantized_model_operator.domain.engine_start import recorded_engine, started_pod
 from quantized_model_operator.domain.outcome import NotYetError
 
 GONE_RETRY_SECONDS = 1.0
@@ -57,6 +63,7 @@ class LiveGateway(Gateway):
         self._statuses = StatusWriter(client, models, clock)
         self._events = EventRecorder(client=client, identity=identity, clock=clock)
         self._logs = LogTails(client)
+        self._starts = StartLogs(client)
         self._conflicts: dict[ModelKey, tuple[str, Mapping[ObjectKey, str]]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -72,6 +79,8 @@ class LiveGateway(Gateway):
         uid = str(model["metadata"]["uid"])
         pods = tuple(pod_from(entry.body()) for entry in self.caches.pods.of_model(key))
         logs = await self._logs.of(key.namespace, pods)
+        recorded = str(recorded_engine(model).get("revision", ""))
+        start = await self._starts.of(key, started_pod(pods), recorded)
         conflicts_of_uid, conflicts = self._conflicts.get(key, ("", {}))
         return Observed(
             key=key,
@@ -82,6 +91,7 @@ class LiveGateway(Gateway):
             claims=self._claims(key.namespace, model),
             nodes=self.caches.observed_nodes(),
             logs=logs,
+            start=start,
             conflicts=conflicts if conflicts_of_uid == uid else {},
         )
 
@@ -130,6 +140,7 @@ class LiveGateway(Gateway):
     def _forget(self, key: ModelKey) -> None:
         self._conflicts.pop(key, None)
         self._statuses.forget(key)
+        self._starts.forget(key)
 
     def _children(self, uid: str) -> dict[ObjectKey, Mapping[str, Any]]:
         return {

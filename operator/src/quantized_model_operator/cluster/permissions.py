@@ -71,7 +71,13 @@ PERMISSIONS: tuple[Permission, ...] = (
         "Results of inspections, shared by the models of a namespace.",
     ),
     Permission(Scope.MODELS, "", "pods", WATCH, "Whether replicas and Jobs run, and why not."),
-    Permission(Scope.MODELS, "", "pods/log", ("get",), "The last lines of a container that ended."),
+    Permission(
+        Scope.MODELS,
+        "",
+        "pods/log",
+        ("get",),
+        "The last lines of a container that ended, and once per revision vLLM's own figures.",
+    ),
     Permission(
         Scope.MODELS,
         "",

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from quantized_model_operator.domain.engine_figures import EngineFigures
+
 
 class ModelKey(NamedTuple):
     """Identity of one QuantizedModel."""
@@ -97,6 +99,16 @@ class ObservedClaim:
     access_modes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStart:
+    """What the log of the first pod of a revision said when it had started."""
+
+    revision: str
+    pod: str
+    node: str
+    figures: EngineFigures
+
+
 class LogKey(NamedTuple):
     """Which log: of the ``restart_count``-th run of a container that ended."""
 
@@ -121,6 +133,8 @@ class Observed:
     nodes: tuple[ObservedNode, ...] = ()
     logs: Mapping[LogKey, str] = field(default_factory=dict)
     """Tails of the logs of containers that failed; read once per end."""
+    start: EngineStart | None = None
+    """Of the newest revision, until the status has its figures; read once per revision."""
     conflicts: Mapping[ObjectKey, str] = field(default_factory=dict)
     """Objects that could not be taken because somebody else owns the name, with the answer."""
 

@@ -45,8 +45,8 @@ class EngineFigures:
     """What one start told; ``None`` for what it did not say. Sizes are those of one GPU."""
 
     version: str | None = None
-    kernel: str | None = None
-    """Without the ending ``LinearKernel``, as plans name it."""
+    kernels: tuple[str, ...] = ()
+    """Without the ending ``LinearKernel``, as plans name them, each once."""
     attention_backend: str | None = None
     weights_bytes: int | None = None
     loading_seconds: float | None = None
@@ -95,7 +95,7 @@ def engine_figures(log: str) -> EngineFigures:
     phases = _phase_seconds(lines)
     return EngineFigures(
         version=_first_text(_VERSION, lines),
-        kernel=_first_text(_KERNEL, lines),
+        kernels=tuple(dict.fromkeys(item[0] for item in _matches(_KERNEL, lines))),
         attention_backend=_first_text(_ATTENTION, lines),
         weights_bytes=_bytes(max, (item[0] for item in loading)),
         loading_seconds=_seconds(item[1] for item in loading),

@@ -23,6 +23,7 @@ from quantized_model_operator.domain.gpu_memory import (
 )
 from quantized_model_operator.domain.kernels import HOPPER, gpu_kernels
 from quantized_model_operator.domain.kv_layout import KvLayout, kv_layout
+from quantized_model_operator.domain.measured_memory import setup_text, with_measured
 from quantized_model_operator.domain.memory_setup import MemorySetup
 from quantized_model_operator.domain.model_length import unlimited_length
 from quantized_model_operator.domain.outcome import Problem
@@ -105,7 +106,17 @@ def evaluate(
         enforce_eager=request.enforce_eager,
         engine_version=version,
     )
-    memory = estimate_memory(facts, setup)
+    measurable = setup_text(
+        facts,
+        request,
+        batch,
+        product=accelerator.product,
+        tensor_parallel_size=size,
+        dtype=dtype,
+    )
+    memory = with_measured(
+        estimate_memory(facts, setup), request.measured, measurable, setup.utilization
+    )
     layout = kv_layout(facts, size, request.kv_cache_dtype or "auto", batch)
     wanted = request.max_model_length or unlimited_length(facts)
     sure_bytes, expected_bytes = memory.conservative_kv_bytes, memory.expected_kv_bytes

@@ -135,6 +135,12 @@ class ResolvedModel:
     not."""
 
     @property
+    def flags(self) -> str:
+        """Hash of what vLLM is given beside the planned fields; the image is part of it."""
+        variables = [[item.name, item.value] for item in self.variables]
+        return content_hash([list(self.arguments), variables, self.image], 8)
+
+    @property
     def commit_is_pinned(self) -> bool:
         """The revision is a commit already, so that nothing has to be resolved."""
         return len(self.source.revision) == _COMMIT_DIGITS and is_hexadecimal(self.source.revision)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, get_args, get_type_hints
 
+from quantized_model_operator.domain.measured_memory import MeasuredMemory
 from quantized_model_operator.domain.quantization import Device
 
 PLAN_VERSION = 1
@@ -51,6 +52,10 @@ class ServingRequest:
     """Whether the user's environment lets a length exceed the model's own limit."""
     memory_limit_bytes: int | None = None
     """Of the pod's main memory."""
+    flags: str = ""
+    """Hash of what the user gives to vLLM beside all of this: arguments, environment, image."""
+    measured: MeasuredMemory | None = None
+    """What an earlier start measured; used by plans of the same setup."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ from quantized_model_operator.domain.well_known import (
     Component,
 )
 from quantized_model_operator.plan.jobs import JobState, JobStep, job_step, obsolete_jobs
+from quantized_model_operator.plan.learning import learned_request
 from quantized_model_operator.plan.nodes import eligible_nodes
 from quantized_model_operator.plan.plan import Plan, Recorded, ServingChoice
 from quantized_model_operator.plan.rules import Situation, verdict
@@ -160,9 +161,8 @@ def _serving(
     decision = recorded.decision
     if decision and decision.inputs == model.inputs and decision.facts == facts:
         return _sticky(model, observed, decision, now, settings)
-    return _choice(
-        plan_serving(facts, model.request, eligible_nodes(model, observed)), model, settings
-    )
+    request = learned_request(model, observed)
+    return _choice(plan_serving(facts, request, eligible_nodes(model, observed)), model, settings)
 
 
 def _sticky(
@@ -175,7 +175,8 @@ def _sticky(
     kept = ServingChoice(plan=decision.plan, image=decision.image, is_recorded=True)
     if not _is_unplaced(observed, now):
         return kept
-    fresh = plan_serving(decision.facts, model.request, eligible_nodes(model, observed))
+    request = learned_request(model, observed)
+    fresh = plan_serving(decision.facts, request, eligible_nodes(model, observed))
     if isinstance(fresh, tuple) or fresh.nodes_that_fit == 0 or _same(fresh, decision.plan):
         return kept
     choice = _choice(fresh, model, settings)

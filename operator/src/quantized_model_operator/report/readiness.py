@@ -41,6 +41,11 @@ class Readiness:
         return self.existing
 
     @property
+    def only_current_answers(self) -> bool:
+        """At least one replica answers, and none but those of the planned revision exist."""
+        return self.is_current and self.ready > 0 and self.updated == self.existing
+
+    @property
     def is_complete(self) -> bool:
         """All wanted replicas answer, and no other exists."""
         return self.is_current and self.wanted == self.existing == self.updated and self._all_ready

@@ -5,12 +5,13 @@ on, ``Ready`` only when vLLM answered for this generation on every wanted replic
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from quantized_model_operator.api.conditions import REASONS, ConditionType
 from quantized_model_operator.domain.child_objects import AppliedObjects
 from quantized_model_operator.domain.cluster_state import ObjectKey, Observed
+from quantized_model_operator.domain.engine_start import recorded_engine
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.well_known import selector_text
 from quantized_model_operator.plan.plan import Plan, Stage
@@ -21,6 +22,7 @@ from quantized_model_operator.report.details import (
     url,
     weights_condition,
 )
+from quantized_model_operator.report.engine_details import EngineTold, engine_told
 from quantized_model_operator.report.readiness import Readiness, readiness
 from quantized_model_operator.report.trouble import Trouble, pod_trouble, serving_trouble
 from quantized_model_operator.settings import Settings
@@ -52,6 +54,13 @@ class Report:
     status: Mapping[str, Any]
     warning: tuple[str, str] | None
     """(reason, message) of what stalls the model."""
+    surprise: tuple[str, str] | None = None
+    """(reason, message) of what vLLM just reported and the plan did not expect."""
+
+    @property
+    def events(self) -> Iterator[tuple[str, str]]:
+        """What deserves an Event when this status is written."""
+        return (item for item in (self.warning, self.surprise) if item)
 
 
 def report(plan: Plan, observed: Observed, applied: AppliedObjects, settings: Settings) -> Report:
@@ -59,8 +68,9 @@ def report(plan: Plan, observed: Observed, applied: AppliedObjects, settings: Se
     state = readiness(plan, observed, applied)
     trouble = _trouble(plan, observed, state)
     problems = (*_not_applied(applied), *plan.problems)
+    told = engine_told(plan, observed, state)
     findings = [
-        _ready(plan, state, trouble, problems),
+        _with_engine(_ready(plan, state, trouble, problems), told),
         *_stages(plan, observed, trouble, problems),
         _available(plan, state, trouble, problems),
         *_kstatus(plan, state, trouble, problems),
@@ -74,17 +84,27 @@ def report(plan: Plan, observed: Observed, applied: AppliedObjects, settings: Se
         "url": url(plan.model, settings) if plan.stage is Stage.SERVE else None,
         "model": checkpoint_details(plan.facts),
         "plan": plan_details(plan.serving.plan) if plan.serving else None,
+        "engine": told.details,
         "failure": failure_details(trouble),
     }
     stalled = next((item for item in findings if item.type is ConditionType.STALLED), None)
     return Report(
         status={key: value for key, value in status.items() if value is not None},
         warning=(stalled.reason, stalled.message) if stalled else None,
+        surprise=("EngineDiffersFromPlan", told.surprise) if told.surprise else None,
     )
+
+
+def _with_engine(ready: Finding, told: EngineTold) -> Finding:
+    """A model that answers is Ready, with what is unlike its plan in the message."""
+    if ready.reason != "Answering" or not told.warnings:
+        return ready
+    return replace(ready, message=f"{ready.message} {told.warnings}.")
 
 
 def report_invalid(problems: Sequence[Problem], observed: Observed) -> Report:
     """The status of a model whose spec cannot work; what runs for an earlier spec goes on."""
+    engine = recorded_engine(observed.model)
     live = observed.children.get(ObjectKey("Deployment", observed.key.name)) or {}
     live_status = live.get("status") or {}
     ready = int(live_status.get("readyReplicas") or 0)
@@ -100,6 +120,7 @@ def report_invalid(problems: Sequence[Problem], observed: Observed) -> Report:
         "replicas": int(live_status.get("replicas") or 0),
         "readyReplicas": ready,
         "selector": selector_text(observed.key.name),
+        **({"engine": engine} if engine else {}),
     }
     return Report(status=status, warning=(reason, message))
 
