@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from shutil import copy
+from typing import Any
 
 from checkpoint_headers import HeaderSet, header_set, model_tensors, write_header_set
 from fake_nodes import gpu_node_body, gpu_pod_body, running_nodes
@@ -26,6 +27,7 @@ REPOSITORIES = (
     ("Qwen/Qwen2-7B-Instruct", "Qwen/Qwen2-7B-Instruct-GPTQ-Int8", 8, 3),
     ("Qwen/Qwen2.5-14B-Instruct", "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", 4, 3),
     ("Qwen/Qwen2.5-72B-Instruct", "Qwen/Qwen2.5-72B-Instruct-GPTQ-Int4", 4, 11),
+    ("Qwen/Qwen1.5-MoE-A2.7B-Chat", "Qwen/Qwen1.5-MoE-A2.7B-Chat-GPTQ-Int4", 4, 2),
 )
 """Base model, repository, bits and weight files."""
 
@@ -33,6 +35,29 @@ DEMO_FILES = Path(__file__).resolve().parent / "golden/tiny-qwen2-int4"
 """Small files of the demo's model, as GPTQModel 7.6.0 wrote them."""
 
 TINY = json.loads((DEMO_FILES / "config.json").read_text(encoding="utf-8"))
+
+OTTERS = """\
+apiVersion: serving.quantizedmodel.dev/v1alpha1
+kind: QuantizedModel
+metadata: {name: patient, namespace: zoo}
+spec:
+  model: {uri: hf://Qwen/Qwen2-7B-Instruct-GPTQ-Int4}
+  engine: {maxModelLen: 16384, maxNumSeqs: 32}
+---
+apiVersion: serving.quantizedmodel.dev/v1alpha1
+kind: QuantizedModel
+metadata: {name: hasty, namespace: zoo}
+spec:
+  model: {uri: hf://Qwen/Qwen2-7B-Instruct-GPTQ-Int4}
+  hardware: {gpusPerReplica: 3}
+---
+apiVersion: serving.quantizedmodel.dev/v1alpha1
+kind: QuantizedModel
+metadata: {name: owner}
+spec:
+  model: {uri: hf://Qwen/Qwen2-7B-Instruct-GPTQ-Int4}
+  engine: {args: [--max-model-len=8192]}
+"""
 
 PADDED_INTERMEDIATE = 29696
 """Of the 72B in GPTQ: 29568 is no multiple of the group size times the ranks."""
@@ -98,6 +123,26 @@ def _write_files(folder: Path) -> None:
         copy(EXAMPLES / name, folder / name)
     both = "---\n".join((EXAMPLES / name).read_text() for name in ("gpu-minimal.yaml", "pvc.yaml"))
     (folder / "both.yaml").write_text(both)
+    _write_otters(folder / "otters")
+    (folder / "otters.yaml").write_text(OTTERS)
+
+
+def _write_otters(folder: Path) -> None:
+    """Checkpoints with something unusual about them."""
+    tensors = model_tensors(TINY)
+    configs: dict[str, dict[str, Any]] = {
+        "unknown": {"architectures": ["OtterForCausalLM"], "model_type": "otter"},
+        "act-order": {"quantization_config": {**TINY["quantization_config"], "desc_act": True}},
+        "not-quantised": {"quantization_config": None},
+        "truncated": {},
+    }
+    for name, changes in configs.items():
+        config = {key: value for key, value in {**TINY, **changes}.items() if value is not None}
+        documents = {"config.json": json.dumps(config).encode()}
+        write_header_set(folder / name, replace(header_set(TINY, tensors), documents=documents))
+    weights = folder / "truncated/model.safetensors"
+    with weights.open("r+b") as file:
+        file.truncate(weights.stat().st_size - 1000)
 
 
 def _tiny() -> HeaderSet:

@@ -132,6 +132,8 @@ def _cluster(subject: Subject, options: PlanOptions) -> Hardware:
         capacity = asyncio.run(read_capacity(connection, resource))
     except (ConnectionConfigError, ClusterUnreadableError) as error:
         raise NoClusterError(str(error)) from error
+    except (OSError, ValueError, KeyError) as error:  # certificates, addresses and missing fields
+        raise NoClusterError(f"the kubeconfig cannot be used: {error!r}") from error
     pod = subject.model.pod if subject.model else None
     nodes = nodes_for(
         subject.request.device,

@@ -78,13 +78,12 @@ def checkpoint_rows(read: ReadCheckpoint | None) -> Iterator[Row]:
     size = ""
     if facts is not None:
         groups = "no groups" if facts.group_size == -1 else f"groups of {facts.group_size}"
-        parameters = parameter_count(facts.parameters)
-        what.append(f"{facts.architecture}, {parameters} parameters, {facts.bits} bit, {groups}")
+        experts = f", {facts.mixture.experts} experts" if facts.mixture else ""
+        kind = f"{facts.architecture}, {parameter_count(facts.parameters)} parameters{experts}"
+        what.append(f"{kind}, {facts.bits} bit, {groups}")
         size = f"{readable_bytes(facts.weights_bytes)} in {_counted(facts.files, 'file')}; "
-    kilobytes = max(1, round(read.bytes_read / 1000))
-    what.append(
-        f"{size}read: config and headers, {kilobytes:,} kB of {_counted(read.files, 'file')}"
-    )
+    files = _counted(read.files, "file")
+    what.append(f"{size}read: config and headers, {_short_size(read.bytes_read)} of {files}")
     yield "Checkpoint", lines(*what)
 
 
@@ -206,6 +205,13 @@ def _pool(pool: GpuPool) -> str:
         else ""
     )
     return f"{nodes} with {gpus} {TIMES} {pool.product}{free}{figures}"
+
+
+def _short_size(size_bytes: int) -> str:
+    """A size as networks count it."""
+    if size_bytes < 10**7:
+        return f"{max(1, round(size_bytes / 10**3)):,} kB"
+    return f"{round(size_bytes / 10**6):,} MB"
 
 
 def _counted(count: int, noun: str) -> str:
