@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from math import ceil
 
 from quantized_model_operator.domain.accelerators import GIB
-from quantized_model_operator.domain.activation_memory import activation_peak_bytes
+from quantized_model_operator.domain.activation_memory import (
+    activation_peak_bytes,
+    compile_peak_bytes,
+)
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.graph_memory import graph_estimate_bytes
 from quantized_model_operator.domain.memory_rows import MemoryRow, memory_row
@@ -36,7 +39,7 @@ class MemoryEstimate:
 
     weights_bytes: int
     process_bytes: int
-    """Of the process, of exchange between ranks, and of penalties."""
+    """Of the process, of penalties, and of exchange between ranks."""
     activation_bytes: int
     graph_bytes: int
     conservative_kv_bytes: int
@@ -74,11 +77,12 @@ def budget_bytes(setup: MemorySetup) -> int:
 
 def _process_bytes(facts: CheckpointFacts, setup: MemorySetup, row: MemoryRow) -> int:
     logits = setup.batch.max_num_seqs * padded_vocabulary(facts.vocabulary)
-    penalty_bytes = row.penalty_bits_per_logit * logits // 8
-    if setup.tensor_parallel_size == 1:
-        return row.process_bytes + penalty_bytes
-    parallel_bytes = row.parallel_process_bytes + exchange_bytes(facts, setup)
-    return row.process_bytes + penalty_bytes + parallel_bytes
+    taken_bytes = row.process_bytes + row.penalty_bits_per_logit * logits // 8
+    if row.pins_compilation:
+        taken_bytes += compile_peak_bytes(facts, setup)
+    if setup.tensor_parallel_size > 1:
+        taken_bytes += row.parallel_process_bytes + exchange_bytes(facts, setup)
+    return taken_bytes
 
 
 def _margin_bytes(expected_bytes: int, setup: MemorySetup, row: MemoryRow) -> int:
