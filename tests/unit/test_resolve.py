@@ -140,13 +140,29 @@ def test_arguments_that_vllm_refuses_are_refused(
         assert problem.suggestion == {"engine": {"args": mended}}
 
 
-@pytest.mark.parametrize("value", ["3", "x", None])
-def test_bad_values_are_refused_with_the_choices(value: str | None) -> None:
-    """A value that is no choice, of no type or missing is refused in the parser's own words."""
-    arguments = ["--max-lora-rank", *([value] if value else [])]
+@pytest.mark.parametrize(
+    ("arguments", "said", "mended"),
+    [
+        (["--max-lora-rank", "12"], "invalid choice: 12 (choose from 1, 8, 16", ["8"]),
+        (["--max-lora-rank", "x"], "invalid whole number value: 'x'", ["8"]),
+        (["--performance-mode=interactive"], "'interactivity'", ["interactivity"]),
+        (["--max-lora-rank"], "expected one argument; correct or remove it", None),
+        (["--max-logprobs", "x"], "invalid whole number value: 'x'; correct or remove it", None),
+    ],
+)
+def test_bad_values_are_refused_with_the_choices(
+    arguments: list[str], said: str, mended: list[str] | None
+) -> None:
+    """A value that is no choice, of no type or missing is refused with the nearest choice."""
     (problem,) = _problems({**CPU_SPEC, "engine": {"args": arguments}})
     assert problem.rule == "argument-values-are-taken"
-    assert "--max-lora-rank: " in problem.message
+    assert said in problem.message
+    if mended is None:
+        assert problem.suggestion is None
+        return
+    assert problem.suggestion is not None
+    patched = {**CPU_SPEC, **problem.suggestion}
+    assert resolve(observed(patched), SETTINGS).arguments[-1].endswith(mended[0])
 
 
 def test_without_a_table_arguments_are_not_judged() -> None:

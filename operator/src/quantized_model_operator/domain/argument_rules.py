@@ -135,11 +135,7 @@ def _fault_problem(
             field,
         )
     if fault.message:
-        return ARGUMENT_VALUES_ARE_TAKEN.problem(
-            f"{field}: vLLM {context.version} does not take this: {fault.flag}: {fault.message}",
-            None,
-            field,
-        )
+        return _bad_value_problem(arguments, fault, context)
     flag = fault.flag.split(".", 1)[0]
     known = _where_known(flag, context)
     nearest = _nearest(flag, context.table)
@@ -156,13 +152,36 @@ def _fault_problem(
     )
 
 
+def _bad_value_problem(
+    arguments: Sequence[str], fault: ArgumentFault, context: ArgumentContext
+) -> Problem:
+    """In the parser's words; with the nearest choice where there are choices."""
+    field = f"spec.engine.args[{fault.index}]"
+    said = f"{field}: vLLM {context.version} does not take this: {fault.flag}: {fault.message}"
+    entry = arguments[fault.index]
+    row = context.table.row_of(fault.flag) if context.table else None
+    beside = "=" in entry
+    if row is None or not row.choices or fault.count != (1 if beside else 2):
+        return ARGUMENT_VALUES_ARE_TAKEN.problem(f"{said}; correct or remove it", field=field)
+    value = entry.partition("=")[2] if beside else arguments[fault.index + 1]
+    choice = _nearest_choice(value, row.choices)
+    mended = [f"{fault.flag}={choice}"] if beside else [entry, choice]
+    rest = arguments[fault.index + fault.count :]
+    return ARGUMENT_VALUES_ARE_TAKEN.problem(
+        f"{said}; use {choice}", _patch([*arguments[: fault.index], *mended, *rest]), field
+    )
+
+
+def _nearest_choice(value: str, choices: Sequence[str]) -> str:
+    """The closest number, or the choice that looks most like it."""
+    if value.isdecimal() and all(choice.isdecimal() for choice in choices):
+        return min(choices, key=lambda choice: abs(int(choice) - int(value)))
+    return get_close_matches(value, choices, n=1, cutoff=0)[0]
+
+
 def _where_known(flag: str, context: ArgumentContext) -> str:
     """Which versions have the flag, for what was removed or came later."""
-    versions = [
-        str(table.version)
-        for table in context.others()
-        if any(flag in row.names for row in table.rows)
-    ]
+    versions = [str(table.version) for table in context.others() if table.row_of(flag)]
     return f" (known from {', '.join(versions)})" if versions else ""
 
 

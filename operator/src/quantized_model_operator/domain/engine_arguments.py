@@ -4,18 +4,17 @@ The table is that of one minor version of vLLM. It is given to the standard libr
 is vLLM's own underneath, so abbreviations, missing values and choices are judged as vLLM does.
 """
 
-import json
 import re
-from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from argparse import Action, ArgumentError, ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
+from quantized_model_operator.domain.argument_values import converter
 from quantized_model_operator.domain.engine_version import EngineVersion
 
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)[kmgtKMGT]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +43,10 @@ class ArgumentTable:
     load_formats: tuple[str, ...]
     """Values of ``--load-format`` that need no plugin; the parser itself takes any text."""
     rows: tuple[ArgumentRow, ...]
+
+    def row_of(self, name: str) -> ArgumentRow | None:
+        """The argument of that spelling, not abbreviated."""
+        return next((row for row in self.rows if name in row.names), None)
 
     def __hash__(self) -> int:
         """By version: there is one table for each."""
@@ -117,9 +120,17 @@ def read_arguments(
 ) -> tuple[tuple[UsedArgument, ...], tuple[ArgumentFault, ...]]:
     """What the list sets, and every entry that vLLM would refuse.
 
-    Source: vLLM 0.33.0 utils/argparse_utils.py, 2026-11: ``_`` counts as ``-`` in long flags, and
-    ``--flag.key value`` is one entry of a JSON flag.
+    Source: vLLM 0.20.2 to 0.33.0 utils/argparse_utils.py, 2026-11: ``_`` counts as ``-`` in long
+    flags, and ``--flag.key value`` is one entry of a JSON flag.
     """
+    return _read(tuple(arguments), table)
+
+
+@lru_cache(maxsize=1024)
+def _read(
+    arguments: tuple[str, ...], table: ArgumentTable
+) -> tuple[tuple[UsedArgument, ...], tuple[ArgumentFault, ...]]:
+    """As above; a model's list is asked for again with every reconcile."""
     parser = _parser(table)
     used: list[UsedArgument] = []
     faults: list[ArgumentFault] = []
@@ -213,7 +224,7 @@ def _parser(table: ArgumentTable) -> ArgumentParser:
     parser.add_argument("model_tag", nargs="?")
     for row in table.rows:
         options: dict[str, Any] = {"dest": row.dest, "nargs": row.nargs}
-        convert = _converter(row.kind)
+        convert = converter(row.kind)
         if convert is not None:
             options["type"] = convert
         if row.choices is not None:
@@ -221,69 +232,3 @@ def _parser(table: ArgumentTable) -> ArgumentParser:
         action = parser.add_argument(*row.names, action=_Collect, **options)
         vars(action)["row"] = row
     return parser
-
-
-def _converter(kind: str) -> Callable[[str], object] | None:
-    convert = _CONVERTERS.get(kind.removesuffix("?"))
-    return _optional(convert) if convert and kind.endswith("?") else convert
-
-
-def _whole_number(text: str) -> int:
-    return int(text)
-
-
-def _number(text: str) -> float:
-    return float(text)
-
-
-def _size(text: str) -> int:
-    """``4096``, ``4k`` (4000) or ``4K`` (4096)."""
-    text = text.strip()
-    match = _SIZE.fullmatch(text)
-    if match is None:
-        return int(text)
-    if text[-1].isupper() and "." in text:
-        raise ArgumentTypeError(f"decimals are not allowed with {text[-1]}: {text!r}")
-    power = "kmgt".index(text[-1].lower()) + 1
-    return int(float(match[1]) * (1024 if text[-1].isupper() else 1000) ** power)
-
-
-def _size_or_auto(text: str) -> int:
-    return -1 if text.strip().lower() in {"-1", "auto"} else _size(text)
-
-
-def _json(text: str) -> object:
-    value: object = json.loads(text)
-    return value
-
-
-def _object(text: str) -> str:
-    """Braces at least: numbers like 4k inside are vLLM's own and no JSON."""
-    if not (text.strip().startswith("{") and text.strip().endswith("}")):
-        raise ValueError(text)
-    return text
-
-
-def _optional(convert: Callable[[str], object]) -> Callable[[str], object]:
-    def converted(text: str) -> object:
-        return None if text in {"", "None"} else convert(text)
-
-    converted.__name__ = convert.__name__
-    return converted
-
-
-def _named(convert: Callable[[str], object], name: str) -> Callable[[str], object]:
-    """The converter under the name that argparse puts into 'invalid ... value'."""
-    convert.__name__ = name
-    return convert
-
-
-_CONVERTERS: Mapping[str, Callable[[str], object]] = {
-    "int": _named(_whole_number, "whole number"),
-    "float": _named(_number, "number"),
-    "size": _named(_size, "size (like 4096, 4k or 4K)"),
-    "size-or-auto": _named(_size_or_auto, "size (like 4096, 4k, 4K or auto)"),
-    "json": _named(_json, "JSON"),
-    "object": _named(_object, "JSON object"),
-    "text": str,
-}
