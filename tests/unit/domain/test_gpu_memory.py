@@ -75,6 +75,26 @@ def test_the_verdict_on_length_was_right(run: Run) -> None:
     assert kv_cache_tokens(kv_bytes, token_bytes, GPU_BLOCK_TOKENS) <= run.kv_tokens
 
 
+def test_a_start_that_others_measured_is_met() -> None:
+    """Beside its weights an 8B took 1.70 GiB of an A100 on a first start of vLLM 0.31.
+
+    Source: GitHub, a start-up log, 2026-10: 72.91 of budget, 15.0 loaded, 56.21 of KV cache.
+    """
+    facts = changed(
+        QWEN2_7B_INT4,
+        layers=32,
+        hidden_size=4096,
+        intermediate_size=14336,
+        heads=32,
+        kv_heads=8,
+        vocabulary=128256,
+    )
+    chosen = setup(79.25, batch=SMALL, capability=(8, 0), version=EngineVersion(0, 31))
+    memory = estimate_memory(facts, chosen)
+    taken_gib = (memory.taken_bytes - memory.weights_bytes) / GIB
+    assert taken_gib == pytest.approx(72.91 - 15.0 - 56.21, abs=0.2)
+
+
 @pytest.mark.parametrize(
     ("expected_gib", "size", "minor", "conservative_gib"),
     [
