@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,12 @@ import pytest
 from checkpoint_headers import header_set, model_tensors, write_header_set
 from hub import Access, Hub, running_hub
 from published_models import PUBLISHED
+from quantized_model_operator.cli.checkpoint_source import read_checkpoint
+from quantized_model_operator.cli.plan_hardware import gpu_node
+from quantized_model_operator.cli.plan_manifest import resolved
+from quantized_model_operator.cli.plan_subject import SETTINGS
+from quantized_model_operator.domain.serving_plan import ServingPlan, plan_serving
+from quantized_model_operator.plan.learning import setup_on
 from unit.cli.plan_runs import run_qm
 from unit.tiny_checkpoint import Recipe, write_checkpoint
 
@@ -65,6 +72,36 @@ def test_the_commit_is_told(hub: Hub, capsys: Capsys) -> None:
     pinned = run_qm(capsys, "plan", f"hf://zoo/otter@{repository.commit}", "--gpu", "L4")
     assert pinned.code == 0
     assert f"hf://zoo/otter at {repository.commit[:12]}" in pinned.out
+
+
+@pytest.mark.usefixtures("hub")
+def test_what_was_measured_in_the_cluster_is_used(here: Path, capsys: Capsys) -> None:
+    """A manifest as the cluster has it is planned with what vLLM measured at its start."""
+    manifest = {
+        "apiVersion": "serving.quantizedmodel.dev/v1alpha1",
+        "kind": "QuantizedModel",
+        "metadata": {"name": "otter"},
+        "spec": {"model": {"uri": "hf://zoo/otter"}},
+    }
+    model, request = resolved(manifest, SETTINGS)
+    node = gpu_node("NVIDIA-L4", 1)
+    facts = read_checkpoint("hf://zoo/otter").report.facts
+    assert facts is not None
+    planned = plan_serving(facts, request, [node])
+    assert isinstance(planned, ServingPlan)
+    _, setup = setup_on(node, facts, model, planned)
+    assert setup
+    engine = {
+        "setup": setup,
+        "gpuMemoryBytes": 22 * 2**30,
+        "weightsBytesPerGpu": 2**21,
+        "consumedBytesPerGpu": 2**30,
+        "activationBytesPerGpu": 2**30,
+    }
+    (here / "otter.json").write_text(json.dumps({**manifest, "status": {"engine": engine}}))
+    run = run_qm(capsys, "plan", "otter.json", "--gpu", "L4", "-o", "json")
+    assert run.document["memoryPerGpu"]["activationBytes"] == 2**30
+    assert run.document["expectedKvCacheTokens"] != planned.expected_kv_cache_tokens
 
 
 @pytest.mark.parametrize("name", ["gated", "private"])

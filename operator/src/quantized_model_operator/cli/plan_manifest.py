@@ -15,6 +15,8 @@ from quantized_model_operator.cli.manifests import (
 from quantized_model_operator.cluster.parsing import claim_names
 from quantized_model_operator.domain.cluster_state import ModelKey, Observed, ObservedClaim
 from quantized_model_operator.domain.model import ResolvedModel
+from quantized_model_operator.domain.serving_plan import ServingRequest
+from quantized_model_operator.plan.learning import learned_request
 from quantized_model_operator.resolve import resolve
 from quantized_model_operator.settings import Settings
 
@@ -32,20 +34,31 @@ def chosen_manifest(file: str, name: str | None) -> Mapping[str, Any]:
     raise click.ClickException(_why_not_one(file, documents, models, name))
 
 
-def resolved(content: Mapping[str, Any], settings: Settings) -> ResolvedModel:
-    """The model of the manifest; its claims are taken to exist, as they are in the cluster.
+def resolved(
+    content: Mapping[str, Any], settings: Settings
+) -> tuple[ResolvedModel, ServingRequest]:
+    """The model of the manifest, and what is asked of its plan; its claims are taken to exist.
 
-    ``InvalidModelError`` with everything that the operator would refuse in it.
+    A manifest that was read back from a cluster has in its status what vLLM measured, which
+    enters the plan as in the operator. ``InvalidModelError`` with everything that the operator
+    would refuse.
     """
     written = content.get("metadata")
     metadata = written if isinstance(written, Mapping) else {}
     name, namespace = str(metadata.get("name", "")), str(metadata.get("namespace") or "default")
-    model = {**content, "metadata": {**metadata, "uid": "", "generation": 0}}
+    status = content.get("status")
+    model = {
+        **content,
+        "metadata": {**metadata, "uid": "", "generation": 0},
+        "status": status if isinstance(status, Mapping) else {},
+    }
     claims = {
         claim: ObservedClaim(name=claim, uid="", phase="Bound", access_modes=("ReadWriteMany",))
         for claim in claim_names(model)
     }
-    return resolve(Observed(key=ModelKey(namespace, name), model=model, claims=claims), settings)
+    observed = Observed(key=ModelKey(namespace, name), model=model, claims=claims)
+    resolved_model = resolve(observed, settings)
+    return resolved_model, learned_request(resolved_model, observed)
 
 
 def _is_model(manifest: Manifest) -> bool:

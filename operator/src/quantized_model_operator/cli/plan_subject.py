@@ -89,14 +89,14 @@ def _manifest_subject(file: str, options: PlanOptions) -> Subject:
     from quantized_model_operator.cli.plan_manifest import chosen_manifest, resolved  # noqa: PLC0415
 
     content = _on_device(chosen_manifest(file, options.name), options.device)
-    model = resolved(content, SETTINGS)
+    model, request = resolved(content, SETTINGS)
     source = options.checkpoint or model.source.uri
     if source.startswith(CLAIM_PREFIX):
         raise click.ClickException(_claim_sentence(source, "add --checkpoint with"))
     return Subject(
         source=source,
         revision="main" if options.checkpoint else model.source.revision,
-        request=with_options(model.request, options),
+        request=with_options(request, options),
         model=model,
     )
 
