@@ -84,7 +84,8 @@ def test_colour_on_a_terminal_and_none_with_no_color(otter: Path) -> None:
     environment.pop("NO_COLOR", None)
     coloured = on_a_terminal(command, environment)
     plain = on_a_terminal(command, {**environment, "NO_COLOR": "1"})
-    assert f"{ESCAPE}[1;32mFits" in coloured
+    assert f"{ESCAPE}[1;32mFits{ESCAPE}[0m on" in coloured
+    assert f"{ESCAPE}[1mEngine        {ESCAPE}[0mvLLM" in coloured
     assert not re.search(rf"{ESCAPE}\[[0-9;]*3[0-7]", plain)
     codes = re.compile(rf"{ESCAPE}\[[0-9;]*m")
     assert codes.sub("", coloured) == codes.sub("", plain)

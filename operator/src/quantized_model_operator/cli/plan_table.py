@@ -196,7 +196,8 @@ def _hardware(hardware: Hardware) -> Text:
 def _pool(pool: GpuPool) -> str:
     nodes = _counted(len(pool.gpus_by_node), "node")
     gpus = " or ".join(str(count) for count in sorted(set(pool.gpus_by_node), reverse=True))
-    free = "" if pool.free_by_node is None else f", {sum(pool.free_by_node)} free now"
+    count = None if pool.free_by_node is None else sum(pool.free_by_node)
+    free = "" if count is None else f", {_counted(count, 'GPU')} free now"
     known = known_accelerator(pool.product)
     figures = (
         f" ({readable_bytes(known.memory_bytes)}, compute capability "

@@ -34,7 +34,7 @@ def text_width(console: Console) -> int:
 def show_text(console: Console, text: Text, indent: int = 0) -> None:
     """The text in lines that fit, each after so many spaces."""
     for line in text.wrap(console, max(20, min(console.width, WIDEST) - indent)):
-        _show_line(console, Text(" " * indent), line)
+        _show_line(console, Text.assemble(" " * indent, line))
 
 
 def show_rows(console: Console, rows: Iterable[Row]) -> None:
@@ -42,7 +42,7 @@ def show_rows(console: Console, rows: Iterable[Row]) -> None:
     for label, text in rows:
         shown = label
         for line in text.wrap(console, text_width(console)):
-            _show_line(console, Text(shown.ljust(LABEL_WIDTH + GAP), "bold"), line)
+            _show_line(console, Text.assemble((shown.ljust(LABEL_WIDTH + GAP), "bold"), line))
             shown = ""
 
 
@@ -58,7 +58,7 @@ def show_columns(
             padding = Text(" " * (width - cell.cell_len))
             line.append_text(cell + padding if column < left else padding + cell)
             line.append(" " * GAP)
-        _show_line(console, Text(), line)
+        _show_line(console, line)
 
 
 def lines(*texts: str | Text) -> Text:
@@ -66,7 +66,6 @@ def lines(*texts: str | Text) -> Text:
     return Text("\n").join(text if isinstance(text, Text) else Text(text) for text in texts)
 
 
-def _show_line(console: Console, before: Text, line: Text) -> None:
-    whole = before + line
-    whole.rstrip()
-    console.print(whole, no_wrap=True, overflow="ignore", crop=False)
+def _show_line(console: Console, line: Text) -> None:
+    line.rstrip()
+    console.print(line, no_wrap=True, overflow="ignore", crop=False)
