@@ -7,18 +7,18 @@ batches, and multiplies the second of these by the number of batch sizes.
 from quantized_model_operator.domain.activation_memory import forward_peak_bytes
 from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
-from quantized_model_operator.domain.memory_setup import MemorySetup
+from quantized_model_operator.domain.memory_setup import HALF_BYTES, MemorySetup
 from quantized_model_operator.domain.quantization import ComputeCapability
 
 KIB = 1 << 10
 HOPPER: ComputeCapability = (9, 0)
 DATACENTRE_BLACKWELL_MAJOR = 10
 
-PIECE_BYTES = 195 * KIB
-WHOLE_GRAPH_BYTES_PER_LAYER = 74 * KIB
-WHOLE_GRAPH_BYTES_PER_HIDDEN = 1088
-"""Of a captured piece, and of a whole graph. Source: our measurement, vLLM 0.33.0 on H100 and
-H200, 2026-11: estimates of 0.86, 0.43 and 0.19 GiB, met within 0.03 GiB."""
+PIECE_BYTES = 190 * KIB
+WHOLE_GRAPH_BYTES_PER_LAYER = 82 * KIB
+"""Of a captured piece, and of each layer of a whole graph. Source: our measurement, vLLM 0.33.0 on
+H100 and H200, 2026-11: estimates of 0.86, 0.43 and 0.19 GiB, met within 0.03 GiB; an 8B of 16
+bits on an A100 had 0.43, here 0.50 (public log of 0.31)."""
 
 ATTENTION_SPLITS = 32
 """Partial results that FlashAttention 3 keeps in float32 for each token of a graph. Source: vLLM
@@ -32,16 +32,17 @@ def graph_estimate_bytes(facts: CheckpointFacts, setup: MemorySetup) -> int:
     sizes = capture_sizes(setup.batch, setup.compute_capability)
     whole = [size for size in sizes if size <= setup.batch.max_num_seqs]
     pieces_bytes = (facts.layers + 1) * len(sizes) * PIECE_BYTES
-    graph_bytes = (
-        facts.layers * WHOLE_GRAPH_BYTES_PER_LAYER
-        + facts.hidden_size * WHOLE_GRAPH_BYTES_PER_HIDDEN
+    # The second graph, by which the others are counted, adds its hidden states to the pool.
+    second = whole[-2:][0]
+    second_bytes = (
+        facts.layers * WHOLE_GRAPH_BYTES_PER_LAYER + second * facts.hidden_size * HALF_BYTES
     )
     splits_bytes = 0
     if setup.compute_capability == HOPPER:
         attention = setup.rank_share(facts.heads * facts.head_size)
-        splits_bytes = 4 * ATTENTION_SPLITS * max(whole, default=0) * attention
+        splits_bytes = 4 * ATTENTION_SPLITS * whole[-1] * attention
     pool_bytes = forward_peak_bytes(facts, setup, max(sizes)) + splits_bytes
-    return pieces_bytes + len(whole) * graph_bytes + pool_bytes
+    return pieces_bytes + len(whole) * second_bytes + pool_bytes
 
 
 def capture_sizes(batch: BatchLimits, capability: ComputeCapability) -> tuple[int, ...]:
