@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from unit.otter import CPU_SPEC, desired, facts, observed
+import pytest
+
+from unit.otter import COMMIT, CPU_SPEC, GPU_SPEC, HUB_URI, desired, facts, observed
 
 
 def arguments(*, legacy: bool) -> list[str]:
@@ -24,3 +26,28 @@ def test_quantisation_is_named_only_for_the_legacy_file() -> None:
     assert [item for item in named if item not in ("--quantization", "gptq")] == arguments(
         legacy=False
     )
+
+
+@pytest.mark.parametrize(
+    ("group_size", "product", "kernel", "disabled"),
+    [
+        (128, "NVIDIA-H100-80GB-HBM3", "Machete", True),
+        (32, "NVIDIA-H100-80GB-HBM3", "Humming", False),
+        (128, "NVIDIA-L4", "Marlin", True),
+    ],
+)
+def test_a_pod_can_run_on_the_kernel_of_its_plan_only(
+    group_size: int, product: str, kernel: str, *, disabled: bool
+) -> None:
+    """Exllama, Conch and Triton are always disabled, Humming where the plan names another."""
+    spec = {**GPU_SPEC, "hardware": {"products": [product]}}
+    known = replace(facts(HUB_URI, COMMIT), group_size=group_size)
+    plan, objects = desired(observed(spec, known=known))
+    assert plan.serving is not None
+    assert plan.serving.plan.kernel == kernel
+    assert objects.deployment is not None
+    (server,) = objects.deployment["spec"]["template"]["spec"]["containers"]
+    variables = {item["name"]: item.get("value") for item in server["env"]}
+    names = variables["VLLM_DISABLED_KERNELS"].split(",")
+    assert names[:3] == ["ExllamaLinearKernel", "ConchLinearKernel", "TritonW4A16LinearKernel"]
+    assert ("HummingLinearKernel" in names) == disabled

@@ -73,11 +73,14 @@ METHOD_IS_LEFT_TO_VLLM = EngineRule(
     id="method-is-left-to-vllm",
     area="Arguments",
     means="Rendered",
-    holds="--quantization is not passed: vLLM reads the method from config.json.",
+    holds="--quantization is passed only where config.json is silent and quantize_config.json "
+    "has the parameters, and then it is gptq.",
     vllm_says="Quantization method specified in the model config (gptq) does not match the "
-    "quantization method specified in the `quantization` argument ({}).",
+    "quantization method specified in the `quantization` argument ({}). | Cannot find the config "
+    "file for {}",
     remedy="Nothing to do: --quantization in spec.engine.args is refused.",
-    source="vLLM 0.20.2 to 0.33.0 config/model.py; seen with 0.32.0, 2026-11",
+    source="vLLM 0.20.2 to 0.33.0 config/model.py and model_loader/weight_utils.py; seen with "
+    "0.32.0, 2026-11",
     checked_by="quantized_model_operator.render.vllm_arguments:arguments",
 )
 SHARED_MEMORY_IS_LARGE = EngineRule(
