@@ -63,9 +63,9 @@ def test_layers_that_keep_a_state_are_noticed(kind: str, noticed: bool) -> None:
     [
         (None, 32_768),
         ({"rope_type": "default"}, 32_768),
-        ({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32_768}, 131_072),
-        ({"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 8192}, 32_768),
-        ({"rope_type": "yarn", "factor": 2}, 65_536),
+        ({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8192}, 32_768),
+        ({"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 32_768}, 32_768),
+        ({"rope_type": "deepseek_yarn", "factor": 40}, 32_768),
         ({"type": "linear", "factor": 2.0}, 65_536),
         ({"rope_type": "dynamic", "factor": 1.5}, 49_152),
         ({"rope_type": "llama3", "factor": 8.0}, 32_768),

@@ -9,9 +9,14 @@ _PATTERNS: Mapping[str, int] = {"gemma2": 2, "gemma3_text": 6, "cohere2": 4}
 """Every so many layers one attends to everything, where config.json does not say otherwise.
 Source: Transformers 5.23, configuration classes, checked 2026-11."""
 
-_SCALED_ALREADY = frozenset({"llama3", "longrope", "su"})
+_SCALED_ALREADY = frozenset(
+    {"llama3", "longrope", "su", "yarn", "deepseek_yarn", "deepseek_llama_scaling"}
+)
 """Kinds of rotary scaling for which the stated positions are the longest context as they are.
-Source: vLLM 0.33.0 config/model.py (``_get_and_verify_max_len``), checked 2026-11."""
+Until 0.29 vLLM multiplied for YaRN itself, from ``original_max_position_embeddings``: the same
+for configs that state the scaled number, and never planned for others, since later versions do
+not serve it. Source: vLLM 0.20.2 to 0.33.0 config/model.py (``_get_and_verify_max_len``), 2026-11.
+"""
 
 _POSITIONS = (
     "max_position_embeddings",
@@ -77,7 +82,8 @@ def _keeps_a_state(kind: object) -> bool:
 def longest_context(document: Mapping[str, Any]) -> int:
     """Tokens of the longest context, 0 when unstated: positions times the rotary scaling.
 
-    Source: vLLM 0.33.0 config/model.py (``_get_and_verify_max_len``), checked 2026-11.
+    Source: vLLM 0.33.0 transformers_utils/model_arch_config_convertor.py and config/model.py,
+    checked 2026-11.
     """
     stated = [number for name in _POSITIONS if (number := number_in(document, (name,)))]
     positions = number_in(document, ("model_max_length",)) or min(stated, default=0)
@@ -88,9 +94,6 @@ def longest_context(document: Mapping[str, Any]) -> int:
         kind = scaling.get("rope_type", scaling.get("type"))
         if kind not in _SCALED_ALREADY:
             factor = _factor(scaling.get("factor"), factor)
-            if kind == "yarn":
-                own = number_in(scaling, ("original_max_position_embeddings",))
-                positions = own or positions
     return int(positions * factor)
 
 
