@@ -36,6 +36,32 @@ def test_transcript(page: Path, shell: Shell, request: pytest.FixtureRequest) ->
     assert written == now, f"{page} differs; `make golden` rewrites it"
 
 
+PAGE = """\
+```console
+$ qm plan nothing --gpu L4
+Error: nothing is neither a file nor a folder here; a repository on the hub is \\
+written hf://organisation/name
+$ echo $?
+1
+```
+
+```console
+$ kubectl get nodes
+whatever
+```
+""".replace("\\\n", "")
+
+
+def test_a_wrong_output_is_found(shell: Shell) -> None:
+    """A page with another output or exit code differs from what is replayed; other pages do not."""
+    assert commands(PAGE) == ["qm plan nothing --gpu L4", "echo $?"]
+    assert replayed(PAGE, shell) == PAGE
+    for wrong in (PAGE.replace("neither", "both"), PAGE.replace("\n1\n", "\n0\n")):
+        assert replayed(wrong, shell) == PAGE
+    other = PAGE.replace("whatever", "something else")
+    assert replayed(other, shell) == other
+
+
 def test_pages_are_checked() -> None:
     """The pages with commands are found at all."""
     assert {"plan", "qm", "will-it-fit"} <= {page.stem for page in CHECKED}

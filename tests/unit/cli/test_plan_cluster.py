@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -143,6 +144,31 @@ def test_a_cluster_that_does_not_answer_is_left_aside(
     run = run_qm(capsys, "plan", "otter")
     assert run.code == 0
     assert f"no cluster to plan on ({server.url}: " in run.out.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"server": "https://127.0.0.1:9", "certificate-authority": "missing.crt"},
+        {"server": "https://127.0.0.1:9", "certificate-authority-data": "A"},
+        {"insecure-skip-tls-verify": True},
+    ],
+    ids=["no such file", "no base64", "no server"],
+)
+@pytest.mark.usefixtures("otter")
+def test_a_kubeconfig_that_is_broken(
+    changes: dict[str, object], here: Path, capsys: Capsys
+) -> None:
+    """Whatever is wrong with a kubeconfig is told in a sentence."""
+    document = {
+        "current-context": "zoo",
+        "contexts": [{"name": "zoo", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": changes}],
+        "users": [{"name": "u", "user": {"token": "secret"}}],
+    }
+    (here / "broken").write_text(json.dumps(document))
+    run = run_qm(capsys, "plan", "otter", "--kubeconfig", "broken")
+    assert run.error.startswith("the kubeconfig cannot be used: ")
 
 
 @pytest.mark.usefixtures("otter")
