@@ -15,7 +15,12 @@ from typing import Any
 
 import yaml
 
-from quantized_model_operator.cluster.parsing import claim_from, node_from, pod_from
+from quantized_model_operator.cluster.parsing import (
+    claim_from,
+    devices_by_node,
+    node_from,
+    pod_from,
+)
 from quantized_model_operator.domain.checkpoint import (
     CheckpointFacts,
     InspectionReport,
@@ -65,7 +70,7 @@ def observed_of(case: Path) -> Observed:
         model=model,
         children=children,
         records=dict(_records(cluster)),
-        pods=tuple(pod_from(item) for item in cluster if item["kind"] == "Pod"),
+        pods=tuple(pod_from(item) for item in cluster if _is_own_pod(item, key)),
         claims={
             item["metadata"]["name"]: claim_from(item)
             for item in cluster
@@ -78,7 +83,15 @@ def observed_of(case: Path) -> Observed:
             if item["kind"] == "Log"
         },
     )
+    pods = [pod_from(item) for item in cluster if item["kind"] == "Pod"]
+    if any(pod.unschedulable_message for pod in observed.pods):
+        observed = replace(observed, devices_taken=devices_by_node(pods))
     return _with_rendered(observed, [item for item in cluster if item["kind"] == "Rendered"])
+
+
+def _is_own_pod(item: Document, key: ModelKey) -> bool:
+    """Pods of other namespaces only take room."""
+    return item["kind"] == "Pod" and bool(item["metadata"]["namespace"] == key.namespace)
 
 
 def outcome(observed: Observed) -> tuple[list[Document], Document]:

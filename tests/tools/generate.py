@@ -71,6 +71,11 @@ GENERATORS: tuple[Generator, ...] = (
         targets=("operator/docs/chart-values.md",),
     ),
     Generator(
+        name="failure causes",
+        source="tools.failure_causes:document",
+        targets=("operator/docs/failure-causes.md",),
+    ),
+    Generator(
         name="install manifest",
         source="tools.chart_files:install_manifest",
         targets=("charts/install.yaml",),

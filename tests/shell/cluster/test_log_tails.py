@@ -24,7 +24,7 @@ async def test_the_log_of_an_end_is_read_once(bench: Bench) -> None:
         observed = await bench.seen()
         assert observed.logs == {LogKey("pod-uid", "engine", 0): "the cause\n"}
     (query,) = log_requests(bench)
-    assert (query["previous"], query["tailLines"]) == ("false", "100")
+    assert (query["previous"], query["tailLines"]) == ("false", "400")
 
 
 async def test_the_log_before_a_restart_is_the_previous_one(bench: Bench) -> None:
@@ -39,11 +39,11 @@ async def test_the_log_before_a_restart_is_the_previous_one(bench: Bench) -> Non
 
 
 async def test_only_the_end_of_a_long_log_is_kept(bench: Bench) -> None:
-    """A log is cut at 16 KiB from its end, where the cause is."""
-    bench.server.log_text["otter-1"] = "x" * 50_000 + "the cause"
+    """A log is cut at 64 KiB from its end, where the cause is."""
+    bench.server.log_text["otter-1"] = "x" * 100_000 + "the cause"
     await bench.heard_pod(pod("terminated"))
     (text,) = (await bench.seen()).logs.values()
-    assert len(text) == 16 * 1024
+    assert len(text) == 64 * 1024
     assert text.endswith("the cause")
 
 

@@ -8,6 +8,7 @@ import pytest
 from quantized_model_operator.cluster.parsing import (
     claim_from,
     claim_names,
+    devices_by_node,
     node_from,
     pod_from,
     slim_claim,
@@ -106,6 +107,32 @@ def test_a_slim_pod_is_small_and_stable() -> None:
     touched = {**POD, "metadata": {**POD["metadata"], "annotations": {"large": "y"}}}
     assert slim_pod(touched) == slim_pod(POD)
     assert len(str(slim_pod(POD))) < len(str(POD)) / 2
+
+
+def test_devices_are_counted_by_node() -> None:
+    """Pods that hold a node's devices count, slim ones too; those that ended do not."""
+
+    def holder(name: str, node: str, phase: str, amount: str) -> dict[str, Any]:
+        limits = {"nvidia.com/gpu": amount, "memory": "5Gi"}
+        return {
+            "metadata": {"name": name},
+            "spec": {
+                "nodeName": node,
+                "containers": [{"name": "vllm", "resources": {"limits": limits}}],
+            },
+            "status": {"phase": phase},
+        }
+
+    bodies = [
+        holder("a", "den", "Running", "2"),
+        holder("b", "den", "Pending", "1"),
+        holder("c", "den", "Failed", "4"),
+        holder("d", "", "Pending", "8"),
+        holder("e", "nest", "Running", "1"),
+    ]
+    expected = {"den": {"nvidia.com/gpu": 3}, "nest": {"nvidia.com/gpu": 1}}
+    assert devices_by_node(pod_from(body) for body in bodies) == expected
+    assert devices_by_node(pod_from(slim_pod(body)) for body in bodies) == expected
 
 
 def test_a_deleted_pod_and_a_pod_without_status() -> None:

@@ -160,15 +160,32 @@ class EngineStatus(ApiType):
 
 
 class FailureStatus(ApiType):
-    """Why the model does not run, in vLLM's or the program's own words."""
+    """What stands in the way of this spec, and how to mend it."""
 
     reason: Text = Field(description="The cause as one CamelCase word.")
-    message: Text = Field(description="The cause as a sentence.")
+    message: Text = Field(description="The cause and the remedy as a sentence.")
+    suggestion: Text | None = Field(
+        default=None,
+        description="A merge patch for the model that mends it, as JSON; absent where no edit of "
+        "the spec does. To apply it: kubectl patch quantizedmodel NAME --type merge -p "
+        "\"$(kubectl get quantizedmodel NAME -o jsonpath='{.status.failure.suggestion}')\"; "
+        "where the spec comes from a repository, edit it there.",
+    )
     container: Text | None = Field(default=None, description="Container that ended or waits.")
     pod: Text | None = Field(default=None, description="Pod of that container.")
     exit_code: int | None = Field(default=None, description="Exit code of the container.")
+    restarts: int | None = Field(
+        default=None,
+        description="The container was started again at least so often; told at 3, 10, 30, 100 "
+        "and 300. The cause told stays the first one until the pods change or the model is well.",
+    )
+    revision: Text | None = Field(
+        default=None, description="Label pod-template-hash of the pods that this is about."
+    )
     log_excerpt: LongText | None = Field(
-        default=None, description="Last lines of its log, without process prefixes."
+        default=None,
+        description="The lines of its log around the cause and the last ones, without process "
+        "prefixes.",
     )
 
 

@@ -18,6 +18,7 @@ from quantized_model_operator.cluster.kinds import CHILDREN, CONFIG_MAP, JOB, MA
 from quantized_model_operator.cluster.parsing import (
     claim_from,
     claim_names,
+    devices_by_node,
     node_from,
     pod_from,
 )
@@ -96,6 +97,7 @@ class InMemoryCluster(Gateway):
             claims={name: claim for name, claim in claims.items() if claim is not None},
             nodes=tuple(node for _, node in sorted(self._nodes.items())),
             logs={log: text for log, text in self._logs.items() if log.pod_uid in uids},
+            devices_taken=devices_by_node(self._pods.values()),
             start=self._start(model, pods),
             conflicts=self._conflicts.get(model["metadata"]["uid"], {}),
         )

@@ -19,6 +19,7 @@ from quantized_model_operator.cluster.object_cache import Entry
 from quantized_model_operator.cluster.parsing import (
     claim_from,
     claim_names,
+    devices_by_node,
     pod_from,
 )
 from quantized_model_operator.cluster.start_logs import StartLogs
@@ -33,6 +34,7 @@ from quantized_model_operator.domain.cluster_state import (
     ObjectKey,
     Observed,
     ObservedClaim,
+    ObservedPod,
 )
 from quantized_model_operator.domain.engine_start import recorded_engine, started_pod
 from quantized_model_operator.domain.outcome import NotYetError
@@ -91,6 +93,7 @@ class LiveGateway(Gateway):
             claims=self._claims(key.namespace, model),
             nodes=self.caches.observed_nodes(),
             logs=logs,
+            devices_taken=self._devices_taken(pods),
             start=start,
             conflicts=conflicts if conflicts_of_uid == uid else {},
         )
@@ -148,6 +151,12 @@ class LiveGateway(Gateway):
             for resource in CHILDREN
             for entry in self.caches.of_kind(resource.kind).of_owner(uid)
         }
+
+    def _devices_taken(self, pods: Sequence[ObservedPod]) -> Mapping[str, Mapping[str, int]]:
+        """Parsing all pods costs something, so only when somebody has to be told."""
+        if not any(pod.unschedulable_message for pod in pods):
+            return {}
+        return devices_by_node(pod_from(entry.body()) for entry in self.caches.pods)
 
     def _records(self, namespace: str) -> "ParsedOnDemand":
         records = self.caches.records

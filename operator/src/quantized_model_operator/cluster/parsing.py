@@ -1,6 +1,7 @@
 """Pure: objects as the API server has them -> what is kept of them -> observed values."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +36,7 @@ def slim_pod(body: Json) -> Json:
     spec, status = body.get("spec") or {}, _only(body.get("status") or {}, _POD_STATUS)
     status["conditions"] = [_only(item, _CONDITION) for item in status.get("conditions") or ()]
     containers = {
-        group: [{"name": item["name"]} for item in spec.get(group) or ()]
+        group: [_slim_container(item) for item in spec.get(group) or ()]
         for group in ("initContainers", "containers")
     }
     kept = {"nodeName": spec.get("nodeName", ""), **containers}
@@ -77,6 +78,7 @@ def node_from(body: Json) -> ObservedNode:
         labels=body["metadata"].get("labels") or {},
         allocatable=status.get("allocatable") or {},
         schedulable=ready and not spec.get("unschedulable", False),
+        reports=ready,
         taints=tuple(
             (taint.get("key", ""), taint.get("value", ""), taint.get("effect", ""))
             for taint in spec.get("taints") or ()
@@ -119,7 +121,17 @@ def pod_from(body: Json) -> ObservedPod:
             *_containers(body, "initContainers", "initContainerStatuses", init=True),
             *_containers(body, "containers", "containerStatuses", init=False),
         ),
+        devices=_devices(body.get("spec") or {}),
     )
+
+
+def devices_by_node(pods: Iterable[ObservedPod]) -> dict[str, dict[str, int]]:
+    """What pods that have a node and have not ended hold of its extended resources."""
+    taken: dict[str, Counter[str]] = {}
+    for pod in pods:
+        if pod.node_name and pod.phase not in _ENDED_PHASES:
+            taken.setdefault(pod.node_name, Counter()).update(pod.devices)
+    return {node: dict(counts) for node, counts in taken.items() if counts}
 
 
 def claim_names(model: Mapping[str, Any]) -> frozenset[str]:
@@ -133,6 +145,26 @@ def time_from(text: str | None) -> datetime | None:
 
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_ENDED_PHASES = frozenset({"Succeeded", "Failed"})
+
+
+def _slim_container(body: Json) -> Json:
+    devices = _limits_of_devices(body)
+    return {"name": body["name"], **({"resources": {"limits": devices}} if devices else {})}
+
+
+def _limits_of_devices(container: Json) -> dict[str, str]:
+    """Limits of extended resources, which alone have a ``/`` in their name."""
+    limits = (container.get("resources") or {}).get("limits") or {}
+    return {name: str(amount) for name, amount in limits.items() if "/" in name}
+
+
+def _devices(spec: Json) -> dict[str, int]:
+    devices: Counter[str] = Counter()
+    for container in spec.get("containers") or ():
+        for name, amount in _limits_of_devices(container).items():
+            devices[name] += int(amount) if amount.isdecimal() else 0
+    return dict(devices)
 
 
 def _containers(
@@ -167,6 +199,7 @@ def _end(terminated: Json | None) -> ContainerEnd | None:
         reason=terminated.get("reason") or "",
         message=terminated.get("message") or "",
         finished_at=time_from(terminated.get("finishedAt")),
+        started_at=time_from(terminated.get("startedAt")),
     )
 
 

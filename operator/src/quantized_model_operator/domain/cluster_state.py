@@ -34,6 +34,8 @@ class ObservedNode:
     """False when cordoned or not Ready."""
     taints: tuple[tuple[str, str, str], ...] = ()
     """(key, value, effect)."""
+    reports: bool = True
+    """False when its kubelet is not Ready, or is no longer heard of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class ContainerEnd:
     message: str
     """The termination message that the program left; empty when none."""
     finished_at: datetime | None
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,8 @@ class ObservedPod:
     """Name of the controlling Job, empty for pods of a Deployment."""
     containers: tuple[ObservedContainer, ...]
     """Init containers first, in order."""
+    devices: Mapping[str, int] = field(default_factory=dict)
+    """Extended resources that its containers ask for, for example ``{"nvidia.com/gpu": 2}``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +140,8 @@ class Observed:
     """Tails of the logs of containers that failed; read once per end."""
     start: EngineStart | None = None
     """Of the newest revision, until the status has its figures; read once per revision."""
+    devices_taken: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By node and resource, what pods of all models hold; only while a pod finds no node."""
     conflicts: Mapping[ObjectKey, str] = field(default_factory=dict)
     """Objects that could not be taken because somebody else owns the name, with the answer."""
 

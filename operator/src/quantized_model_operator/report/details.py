@@ -1,15 +1,19 @@
 """Pure: the parts of the status that tell about checkpoint, plan, weights and failure."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import Observed
+from quantized_model_operator.domain.merge_patch import merged, suggestion
 from quantized_model_operator.domain.model import ResolvedModel, Scheme
+from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.serving_plan import ServingPlan
 from quantized_model_operator.domain.well_known import FETCH_CONTAINER
 from quantized_model_operator.plan.jobs import JobState
 from quantized_model_operator.plan.plan import Plan, Stage
-from quantized_model_operator.report.trouble import Trouble, serving_pods
+from quantized_model_operator.report.scene import MOST_CHARACTERS, Trouble
+from quantized_model_operator.report.trouble import serving_pods
 from quantized_model_operator.settings import Settings
 
 _LEAST_KILO = 1024
@@ -71,19 +75,36 @@ def plan_summary(plan: ServingPlan) -> str:
     return f"{plan.kernel} TP{plan.tensor_parallel_size} {text}"
 
 
-def failure_details(trouble: Trouble | None) -> dict[str, Any] | None:
-    """``status.failure``."""
-    if trouble is None:
+def failure_details(
+    problems: Sequence[Problem], trouble: Trouble | None = None
+) -> dict[str, Any] | None:
+    """``status.failure``: what was refused before anything ran, else what does not run."""
+    if problems:
+        details: dict[str, Any] = {
+            "reason": problems[0].reason,
+            "message": sentences(problems)[:MOST_CHARACTERS],
+            "suggestion": suggestion(merged(problem.suggestion for problem in problems)),
+        }
+    elif trouble:
+        details = {
+            "reason": trouble.reason,
+            "message": trouble.message,
+            "suggestion": trouble.suggestion or suggestion(trouble.patch),
+            "pod": trouble.pod,
+            "container": trouble.container or None,
+            "exitCode": trouble.exit_code,
+            "restarts": trouble.restarts or None,
+            "revision": trouble.revision or None,
+            "logExcerpt": trouble.log_excerpt or None,
+        }
+    else:
         return None
-    details: dict[str, Any] = {
-        "reason": trouble.reason,
-        "message": trouble.message[:2000],
-        "pod": trouble.pod,
-        "container": trouble.container or None,
-        "exitCode": trouble.exit_code,
-        "logExcerpt": trouble.log_excerpt or None,
-    }
     return {key: value for key, value in details.items() if value is not None}
+
+
+def sentences(problems: Sequence[Problem]) -> str:
+    """All problems in one message."""
+    return "; ".join(dict.fromkeys(problem.message for problem in problems))
 
 
 def weights_condition(

@@ -19,12 +19,15 @@ from quantized_model_operator.report.details import (
     checkpoint_details,
     failure_details,
     plan_details,
+    sentences,
     url,
     weights_condition,
 )
 from quantized_model_operator.report.engine_details import EngineTold, engine_told
 from quantized_model_operator.report.readiness import Readiness, readiness
-from quantized_model_operator.report.trouble import Trouble, pod_trouble, serving_trouble
+from quantized_model_operator.report.scene import Trouble
+from quantized_model_operator.report.situation import situation
+from quantized_model_operator.report.trouble import pod_trouble, serving_trouble
 from quantized_model_operator.settings import Settings
 
 _MOST_CHARACTERS = 4000
@@ -85,7 +88,7 @@ def report(plan: Plan, observed: Observed, applied: AppliedObjects, settings: Se
         "model": checkpoint_details(plan.facts),
         "plan": plan_details(plan.serving.plan) if plan.serving else None,
         "engine": told.details,
-        "failure": failure_details(trouble),
+        "failure": failure_details(problems, trouble),
     }
     stalled = next((item for item in findings if item.type is ConditionType.STALLED), None)
     return Report(
@@ -108,7 +111,7 @@ def report_invalid(problems: Sequence[Problem], observed: Observed) -> Report:
     live = observed.children.get(ObjectKey("Deployment", observed.key.name)) or {}
     live_status = live.get("status") or {}
     ready = int(live_status.get("readyReplicas") or 0)
-    reason, message = problems[0].reason, _sentences(problems)
+    reason, message = problems[0].reason, sentences(problems)
     findings = [
         Finding(type=ConditionType.READY, status="False", reason=reason, message=message),
         _available_for(ready, observed),
@@ -119,6 +122,7 @@ def report_invalid(problems: Sequence[Problem], observed: Observed) -> Report:
         "conditions": [_condition(item, observed.generation) for item in findings],
         "replicas": int(live_status.get("replicas") or 0),
         "readyReplicas": ready,
+        "failure": failure_details(problems),
         "selector": selector_text(observed.key.name),
         **({"engine": engine} if engine else {}),
     }
@@ -133,10 +137,6 @@ def _condition(finding: Finding, generation: int) -> dict[str, Any]:
         "message": finding.message[:_MOST_CHARACTERS],
         "observedGeneration": generation,
     }
-
-
-def _sentences(problems: Sequence[Problem]) -> str:
-    return "; ".join(dict.fromkeys(problem.message for problem in problems))
 
 
 def _not_applied(applied: AppliedObjects) -> Iterator[Problem]:
@@ -159,18 +159,18 @@ def _trouble(plan: Plan, observed: Observed, state: Readiness) -> Trouble | None
     """What is wrong with the pods of the current stage."""
     if plan.stage is Stage.SERVE:
         settled = state.is_complete or not state.is_current
-        return None if settled else serving_trouble(observed)
+        return None if settled else serving_trouble(observed, situation(plan, observed))
     step = plan.inspection if plan.stage is Stage.INSPECT else plan.fetch
     if step is None or step.pod is None or step.report is not None:
         return None
-    return pod_trouble(step.pod, observed)
+    return pod_trouble(step.pod, observed, situation(plan, observed))
 
 
 def _ready(
     plan: Plan, state: Readiness, trouble: Trouble | None, problems: Sequence[Problem]
 ) -> Finding:
     if problems:
-        status, reason, message = "False", problems[0].reason, _sentences(problems)
+        status, reason, message = "False", problems[0].reason, sentences(problems)
     elif plan.model.suspended and state.existing == 0:
         status, reason, message = "True", "Suspended", ""
     elif trouble:
@@ -204,7 +204,7 @@ def _stages(
             type=failed,
             status="False",
             reason=problems[0].reason,
-            message=_sentences(problems),
+            message=sentences(problems),
         )
     elif not inspected:
         yield Finding(

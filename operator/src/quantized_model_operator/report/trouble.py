@@ -1,24 +1,20 @@
 """Pure: what is wrong with the pods of a model now, as the first of an ordered list of findings."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
-from quantized_model_operator.domain.checkpoint import InvalidReportError, report_from_json
-from quantized_model_operator.domain.cluster_state import (
-    ContainerEnd,
-    LogKey,
-    Observed,
-    ObservedContainer,
-    ObservedPod,
-)
-from quantized_model_operator.domain.engine_log import cause_line, excerpt
-from quantized_model_operator.domain.probe_report import probe_problem
+from quantized_model_operator.domain.cluster_state import Observed, ObservedPod
+from quantized_model_operator.domain.failure_cause import Situation
 from quantized_model_operator.domain.well_known import (
     COMPONENT_LABEL,
-    FETCH_CONTAINER,
     SERVING_CONTAINER,
     Component,
 )
+from quantized_model_operator.report.ends import end_trouble
+from quantized_model_operator.report.first_cause import first_cause
+from quantized_model_operator.report.placement import placement
+from quantized_model_operator.report.pulling import pull_problem
+from quantized_model_operator.report.scene import MOST_CHARACTERS, Scene, Trouble
 
 _PULL_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
@@ -26,22 +22,8 @@ _PULL_REASONS = frozenset(
 _CREATE_REASONS = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 )
-_ENDED_FROM_OUTSIDE = frozenset({0, 137, 143})
-"""What vLLM ends with when the kubelet stops it, the first one after draining."""
 _REVISION_LABEL = "pod-template-hash"
 """Set by the Deployment controller on the pods of one template."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
-    """One container or pod that does not run, and why."""
-
-    reason: str
-    message: str
-    pod: str
-    container: str = ""
-    exit_code: int | None = None
-    log_excerpt: str = ""
 
 
 def serving_pods(observed: Observed) -> tuple[ObservedPod, ...]:
@@ -54,33 +36,58 @@ def serving_pods(observed: Observed) -> tuple[ObservedPod, ...]:
     return tuple(sorted(pods, key=lambda pod: (pod.created_at, pod.name)))
 
 
-def serving_trouble(observed: Observed) -> Trouble | None:
+def serving_trouble(observed: Observed, situation: Situation) -> Trouble | None:
     """The first trouble among the pods of the newest revision; ``None`` when there is none.
 
     Pods of the revision before do not count: mending the spec must clear what they died of.
     """
     pods = serving_pods(observed)
-    for pod in reversed(pods):
-        if pod.labels.get(_REVISION_LABEL) != pods[-1].labels.get(_REVISION_LABEL):
-            continue
-        found = pod_trouble(pod, observed)
+    newest = [pod for pod in pods if _revision(pod) == _revision(pods[-1])]
+    for pod in reversed(newest):
+        found = pod_trouble(pod, observed, situation)
         if found:
-            return found
+            published = (observed.model.get("status") or {}).get("failure") or {}
+            restarts = max(_restarts(pod) for pod in newest)
+            return first_cause(published, found, restarts)
     return None
 
 
-def pod_trouble(pod: ObservedPod, observed: Observed) -> Trouble | None:
+def pod_trouble(pod: ObservedPod, observed: Observed, situation: Situation) -> Trouble | None:
     """The first finding about this pod, in the order of ``FINDINGS``."""
-    return next((found for finding in FINDINGS for found in finding(pod, observed)), None)
+    scene = Scene(observed=observed, situation=situation)
+    found = next((found for finding in FINDINGS for found in finding(pod, scene)), None)
+    if found is None:
+        return None
+    return replace(found, message=found.message[:MOST_CHARACTERS], revision=_revision(pod))
 
 
-def evicted(pod: ObservedPod, _: Observed) -> Iterator[Trouble]:
+def evicted(pod: ObservedPod, _: Scene) -> Iterator[Trouble]:
     """The node put the pod out."""
     if pod.reason == "Evicted":
-        yield Trouble(reason="Evicted", message=f"the node evicted it: {pod.message}", pod=pod.name)
+        why = pod.message or "it had too little memory or disk"
+        yield Trouble(
+            reason="Evicted",
+            message=f"spec.hardware.memory: the node evicted the pod: {why}; Kubernetes makes "
+            "another one, on a node with more room if the memory asked for is what vLLM uses",
+            pod=pod.name,
+        )
 
 
-def unschedulable(pod: ObservedPod, _: Observed) -> Iterator[Trouble]:
+def node_lost(pod: ObservedPod, scene: Scene) -> Iterator[Trouble]:
+    """The pod ran, and its node does not report any more."""
+    if pod.ready or pod.phase != "Running":
+        return
+    for node in scene.observed.nodes:
+        if node.name == pod.node_name and not node.reports:
+            yield Trouble(
+                reason="NodeLost",
+                message=f"node {node.name} of pod {pod.name} no longer reports; Kubernetes makes "
+                "another pod after five minutes, or as soon as the node is deleted",
+                pod=pod.name,
+            )
+
+
+def unschedulable(pod: ObservedPod, scene: Scene) -> Iterator[Trouble]:
     """No node takes the pod; a missing claim is told apart."""
     text = pod.unschedulable_message
     if not text:
@@ -88,24 +95,39 @@ def unschedulable(pod: ObservedPod, _: Observed) -> Iterator[Trouble]:
     missing = "persistentvolumeclaim" in text and "not found" in text
     yield Trouble(
         reason="ClaimNotFound" if missing else "Unschedulable",
-        message=f"no node takes the pod: {text}",
+        message=f"no node takes the pod: {text}" if missing else placement(pod, scene),
         pod=pod.name,
     )
 
 
-def image_not_pulled(pod: ObservedPod, _: Observed) -> Iterator[Trouble]:
+def image_not_pulled(pod: ObservedPod, _: Scene) -> Iterator[Trouble]:
     """The image of a container is not there."""
-    yield from _waiting(
-        pod, _PULL_REASONS, "ImagePullFailed", "the image of container {} cannot be pulled"
-    )
+    for container in pod.containers:
+        if container.waiting_reason in _PULL_REASONS:
+            yield Trouble(
+                reason="ImagePullFailed",
+                message=pull_problem(
+                    container.name, container.waiting_reason, container.waiting_message
+                ),
+                pod=pod.name,
+                container=container.name,
+            )
 
 
-def not_created(pod: ObservedPod, _: Observed) -> Iterator[Trouble]:
+def not_created(pod: ObservedPod, _: Scene) -> Iterator[Trouble]:
     """A container cannot be made, for example because a Secret is missing."""
-    yield from _waiting(pod, _CREATE_REASONS, "ContainerFailed", "container {} cannot be created")
+    for container in pod.containers:
+        if container.waiting_reason in _CREATE_REASONS:
+            why = container.waiting_message or container.waiting_reason
+            yield Trouble(
+                reason="ContainerFailed",
+                message=f"container {container.name} cannot be created: {why}",
+                pod=pod.name,
+                container=container.name,
+            )
 
 
-def ended(pod: ObservedPod, observed: Observed) -> Iterator[Trouble]:
+def ended(pod: ObservedPod, scene: Scene) -> Iterator[Trouble]:
     """A container ended and does not run well since."""
     for container in pod.containers:
         end = container.end or container.last_end
@@ -113,11 +135,12 @@ def ended(pod: ObservedPod, observed: Observed) -> Iterator[Trouble]:
             continue
         if container.name != SERVING_CONTAINER and end.exit_code == 0:
             continue  # a program that has done its work; vLLM never has
-        yield _end_trouble(pod, container, end, _log_of(pod, container, observed))
+        yield end_trouble(pod, container, end, scene)
 
 
-FINDINGS: tuple[Callable[[ObservedPod, Observed], Iterator[Trouble]], ...] = (
+FINDINGS: tuple[Callable[[ObservedPod, Scene], Iterator[Trouble]], ...] = (
     evicted,
+    node_lost,
     unschedulable,
     image_not_pulled,
     not_created,
@@ -125,70 +148,10 @@ FINDINGS: tuple[Callable[[ObservedPod, Observed], Iterator[Trouble]], ...] = (
 )
 
 
-def _waiting(
-    pod: ObservedPod, kubelet_reasons: frozenset[str], reason: str, what: str
-) -> Iterator[Trouble]:
-    """Containers that wait for one of the kubelet's reasons, in its own words."""
-    for container in pod.containers:
-        if container.waiting_reason in kubelet_reasons:
-            why = container.waiting_message or container.waiting_reason
-            yield Trouble(
-                reason=reason,
-                message=f"{what.format(container.name)}: {why}",
-                pod=pod.name,
-                container=container.name,
-            )
+def _revision(pod: ObservedPod) -> str:
+    return pod.labels.get(_REVISION_LABEL, "")
 
 
-def _log_of(pod: ObservedPod, container: ObservedContainer, observed: Observed) -> str:
-    """The log of the newest ended run that was read."""
-    for run in (container.restart_count, container.restart_count - 1):
-        text = observed.logs.get(LogKey(pod.uid, container.name, run))
-        if text:
-            return text
-    return ""
-
-
-def _end_trouble(
-    pod: ObservedPod, container: ObservedContainer, end: ContainerEnd, log: str
-) -> Trouble:
-    reason, message = _end_cause(container, end, log)
-    return Trouble(
-        reason=reason,
-        message=message,
-        pod=pod.name,
-        container=container.name,
-        exit_code=end.exit_code,
-        log_excerpt=excerpt(log),
-    )
-
-
-def _end_cause(container: ObservedContainer, end: ContainerEnd, log: str) -> tuple[str, str]:
-    if end.reason == "OOMKilled":
-        return "OutOfMemory", (
-            f"container {container.name} used more memory than its limit and was killed; "
-            "raise spec.hardware.memory"
-        )
-    if container.name != SERVING_CONTAINER:
-        return _program_cause(container, end)
-    damaged = probe_problem(end.message)
-    engine_is_dead = damaged.startswith("HTTP 5")
-    if damaged and not engine_is_dead and end.exit_code in _ENDED_FROM_OUTSIDE:
-        return "AnswersDamaged", f"vLLM started, but its first answer was not sane: {damaged}"
-    cause = cause_line(log) or damaged or end.message or end.reason
-    if end.exit_code == 0:
-        return "EngineDied", f"vLLM ended by itself (exit code 0): {cause}"
-    return "EngineFailed", f"vLLM ended with exit code {end.exit_code}: {cause}"
-
-
-def _program_cause(container: ObservedContainer, end: ContainerEnd) -> tuple[str, str]:
-    """What a program of ours said in its report, or that it said nothing."""
-    reason = "FetchFailed" if container.name == FETCH_CONTAINER else "InspectionFailed"
-    silent = f"the program {container.name} ended with exit code {end.exit_code} and no report"
-    try:
-        report = report_from_json(end.message)
-    except InvalidReportError:
-        return reason, silent
-    if not report.problems:
-        return reason, silent
-    return report.problems[0].reason, report.problems[0].message
+def _restarts(pod: ObservedPod) -> int:
+    counts = (item.restart_count for item in pod.containers if item.name == SERVING_CONTAINER)
+    return max(counts, default=0)
