@@ -57,14 +57,6 @@ def test_requests_take_whole_blocks(length: int, tokens: int) -> None:
     assert needed_kv_tokens(length, 16) == tokens
 
 
-@pytest.mark.parametrize(
-    ("length", "tokens"), [(32768, 8208), (8192, 8192), (8208, 8208), (100, 112)]
-)
-def test_a_sliding_window_bounds_the_need(length: int, tokens: int) -> None:
-    """Windowed attention needs the window, two batches and a block, and never more than full."""
-    assert needed_kv_tokens(length, 16, 4096, 2048) == tokens
-
-
 @given(st.integers(0, 10**12), st.integers(1, 10**6), st.sampled_from([16, 128]))
 def test_tokens_are_whole_blocks_that_fit(kv_bytes: int, token_bytes: int, block: int) -> None:
     """Tokens come in blocks, one block is kept back, and one block more would not fit."""
@@ -83,11 +75,3 @@ def test_a_length_fits_exactly_when_its_blocks_do(
     reserved_bytes = 16 * token_bytes
     fits_by_bytes = needed_kv_bytes(length, token_bytes, 16) + reserved_bytes <= kv_bytes
     assert fits_by_tokens == fits_by_bytes
-
-
-@given(st.integers(1, 10**6), st.integers(1, 10**5), st.integers(1, 32768))
-def test_a_window_never_needs_more_than_full_attention(
-    length: int, window: int, batch: int
-) -> None:
-    """Windowed need is at most the full need, and at least one block."""
-    assert 16 <= needed_kv_tokens(length, 16, window, batch) <= needed_kv_tokens(length, 16)

@@ -39,21 +39,12 @@ def kv_cache_tokens(kv_bytes: int, bytes_per_token: int, block_tokens: int) -> i
     return max(0, blocks - 1) * block_tokens
 
 
-def needed_kv_tokens(
-    length_tokens: int,
-    block_tokens: int,
-    sliding_window_tokens: int = 0,
-    max_num_batched_tokens: int = 0,
-) -> int:
-    """KV tokens one request of this length needs, in whole blocks.
+def needed_kv_tokens(length_tokens: int, block_tokens: int) -> int:
+    """KV tokens one request of this length needs, in whole blocks, if no layer forgets.
 
-    Source: vLLM 0.33.0 v1/kv_cache_interface.py (full and sliding window attention).
+    Source: vLLM 0.33.0 v1/kv_cache_interface.py, checked 2026-11.
     """
-    full = -(-length_tokens // block_tokens) * block_tokens
-    if not sliding_window_tokens:
-        return full
-    window = min(sliding_window_tokens - 1 + 2 * max_num_batched_tokens, length_tokens)
-    return min(full, (-(-window // block_tokens) + 1) * block_tokens)
+    return -(-length_tokens // block_tokens) * block_tokens
 
 
 def needed_kv_bytes(length_tokens: int, bytes_per_token: int, block_tokens: int) -> int:
