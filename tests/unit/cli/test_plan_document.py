@@ -32,6 +32,7 @@ PLAN_FIELDS = {
     "gpuMemoryBytes",
     "engineVersion",
 }
+BATCH_FIELDS = {"maxNumSeqs", "maxNumBatchedTokens"}
 OWN_FIELDS = {
     "fits",
     "alternatives",
@@ -59,7 +60,9 @@ def schema_fields(group: str) -> set[str]:
 @pytest.mark.usefixtures("badger")
 def test_a_plan_has_these_fields(capsys: Capsys) -> None:
     """A plan on GPUs has every documented field, and no other."""
-    assert set(document(capsys, "badger", "--gpu", "H100")) == PLAN_FIELDS | OWN_FIELDS
+    assert (
+        set(document(capsys, "badger", "--gpu", "H100")) == PLAN_FIELDS | BATCH_FIELDS | OWN_FIELDS
+    )
 
 
 @pytest.mark.usefixtures("badger")
@@ -124,7 +127,20 @@ def test_a_comparison_has_a_plan_for_each_gpu(capsys: Capsys) -> None:
     found = document(capsys, "otter", "--all-gpus")
     assert set(found) == {"fits", "gpusPerNode", "gpus", "tensorParallelSizes", "model", "source"}
     for row in found["gpus"]:
-        wanted = PLAN_FIELDS | {"memoryPerGpu"} if row["fits"] else {"gpuMemoryBytes"}
+        wanted = (
+            PLAN_FIELDS | BATCH_FIELDS | {"memoryPerGpu"} if row["fits"] else {"gpuMemoryBytes"}
+        )
         assert set(row) == wanted | {"gpu", "fits", "alternatives", "warnings", "refusals"}
         assert bool(row["refusals"]) is not row["fits"]
     assert found["fits"] is any(row["fits"] for row in found["gpus"])
+
+
+@pytest.mark.usefixtures("otter")
+def test_batch_limits_are_told(capsys: Capsys) -> None:
+    """What was typed is told, and vLLM's own where nothing was, on GPUs and on CPU."""
+    typed = ("--max-num-seqs", "7", "--max-num-batched-tokens", "1k")
+    for hardware, own in (("--gpu=L4", (256, 2048)), ("--device=cpu", (128, 2048))):
+        chosen = document(capsys, "otter", hardware, *typed)
+        assert (chosen["maxNumSeqs"], chosen["maxNumBatchedTokens"]) == (7, 1000)
+        plain = document(capsys, "otter", hardware)
+        assert (plain["maxNumSeqs"], plain["maxNumBatchedTokens"]) == own

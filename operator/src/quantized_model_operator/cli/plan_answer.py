@@ -7,10 +7,15 @@ from quantized_model_operator.cli.checkpoint_source import ReadCheckpoint
 from quantized_model_operator.cli.gpu_names import NamedGpu, known_gpus
 from quantized_model_operator.cli.plan_hardware import Hardware, gpu_node, gpu_pools
 from quantized_model_operator.domain.accelerators import DEFAULT_RESOURCE_NAME
+from quantized_model_operator.domain.batch_limits import (
+    CPU_BATCH_LIMITS,
+    BatchLimits,
+    chosen_batch_limits,
+)
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_version import parse_engine_version
 from quantized_model_operator.domain.gpu_candidates import GPUS_OF_AN_UNSEEN_NODE, candidates
-from quantized_model_operator.domain.gpu_fit import Fit, evaluate
+from quantized_model_operator.domain.gpu_fit import Fit, batch_limits, evaluate
 from quantized_model_operator.domain.model_length import TIMES
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.serving_plan import ServingPlan, ServingRequest, plan_serving
@@ -31,6 +36,8 @@ class Answer:
     """Of the checkpoint, of the plan and of the nodes."""
     fit: Fit | None
     """How the plan's memory is divided; ``None`` on CPU and without a plan."""
+    batch: BatchLimits | None = None
+    """How much vLLM puts into one step; ``None`` without a plan."""
     gpus_that_fit: int | None = None
     """Without a plan: how many of the same GPUs in one node would do."""
 
@@ -81,11 +88,13 @@ def answer_for(facts: CheckpointFacts, request: ServingRequest, hardware: Hardwa
     planned = plan_serving(facts, request, hardware.nodes)
     if not isinstance(planned, ServingPlan):
         return replace(refused(planned), warnings=facts.warnings)
+    fit = _planned_fit(facts, request, hardware, planned)
     return Answer(
         plan=planned,
         problems=(),
         warnings=(*planned.warnings, *facts.warnings, *_capacity_warnings(planned, hardware)),
-        fit=_planned_fit(facts, request, hardware, planned),
+        fit=fit,
+        batch=batch_limits(facts, request, fit.candidate) if fit else _cpu_batch(request),
     )
 
 
@@ -120,6 +129,12 @@ def comparison(
 def size_verdicts_of(facts: CheckpointFacts) -> tuple[TensorParallelVerdict, ...]:
     """Every number of GPUs that one node may have, legal or not for this model."""
     return tensor_parallel_verdicts(facts, LARGEST_SIZE)
+
+
+def _cpu_batch(request: ServingRequest) -> BatchLimits:
+    return chosen_batch_limits(
+        CPU_BATCH_LIMITS, request.max_num_batched_tokens, request.max_num_seqs
+    )
 
 
 def _capacity_warnings(plan: ServingPlan, hardware: Hardware) -> Iterable[str]:

@@ -11,6 +11,7 @@ from quantized_model_operator.cli.plan_answer import (
 )
 from quantized_model_operator.cli.plan_hardware import Hardware, gpu_pools
 from quantized_model_operator.cli.plan_memory import memory_parts
+from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.tensor_parallel import TensorParallelVerdict
 from quantized_model_operator.report.details import checkpoint_details, plan_details
@@ -66,11 +67,18 @@ def _verdict(answer: Answer) -> Document:
     return {
         "fits": answer.fits,
         **plan,
+        **_batch(answer.batch),
         "alternatives": plan.get("alternatives", []),
         "warnings": list(answer.warnings),
         "refusals": refusals(answer.problems),
         **_memory(answer),
     }
+
+
+def _batch(batch: BatchLimits | None) -> Document:
+    if batch is None:
+        return {}
+    return {"maxNumSeqs": batch.max_num_seqs, "maxNumBatchedTokens": batch.max_num_batched_tokens}
 
 
 def _memory(answer: Answer) -> Document:

@@ -20,6 +20,7 @@ from quantized_model_operator.cli.terminal import (
     text_width,
 )
 from quantized_model_operator.domain.accelerators import known_accelerator
+from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import ModelKey
 from quantized_model_operator.domain.model_length import TIMES
@@ -61,6 +62,7 @@ def print_answer(
         show_rows(console, [("Hardware", _hardware(hardware))])
     if answer.plan is not None:
         show_rows(console, _plan_rows(answer.plan))
+        show_rows(console, _batch_rows(answer.batch))
         show_rows(console, _memory_rows(answer, console))
     facts = read.report.facts if read else None
     if facts is not None and hardware is not None and gpu_pools(hardware):
@@ -119,8 +121,8 @@ def _headline(answer: Answer) -> Text:
     where = "on CPU" if plan.device == "CPU" else f"on {gpus_of(plan)}"
     return Text.assemble(
         ("Fits", "bold green"),
-        f" {where}: requests of up to {plan.max_model_length:,} tokens, "
-        f"{plan.max_concurrency} of them at once.",
+        f" {where}: requests of up to {plan.max_model_length:,} tokens, KV cache for "
+        f"{plan.max_concurrency} of them.",
     )
 
 
@@ -136,6 +138,12 @@ def _plan_rows(plan: ServingPlan) -> Iterator[Row]:
     beyond = f", {expected:,} expected" if expected != tokens else ""
     kind = "" if plan.kv_cache_dtype == "auto" else f", in {plan.kv_cache_dtype}"
     yield "KV cache", Text(f"{tokens:,} tokens are sure{beyond}{kind}")
+
+
+def _batch_rows(batch: BatchLimits | None) -> Iterator[Row]:
+    if batch is not None:
+        requests, tokens = batch.max_num_seqs, batch.max_num_batched_tokens
+        yield "Batch", Text(f"at most {requests:,} requests at a time, {tokens:,} tokens in a step")
 
 
 def _memory_rows(answer: Answer, console: Console) -> Iterator[Row]:
