@@ -25,6 +25,7 @@ from quantized_model_operator.domain.kv_cache import (
 )
 from quantized_model_operator.domain.memory_rows import memory_is_measured
 from quantized_model_operator.domain.memory_setup import MemorySetup, padded_vocabulary
+from quantized_model_operator.domain.tensor_facts import MixtureOfExperts
 from unit.domain.memory_runs import FITTED, HELD_BACK, RUNS, SMALL, V25, V33, Run, setup, setup_of
 from unit.domain.model_shapes import (
     QWEN2_05B_INT4,
@@ -178,7 +179,22 @@ SETUPS = st.builds(
     enforce_eager=st.booleans(),
     capability=st.sampled_from([(7, 5), (8, 9), (9, 0), (10, 0), (12, 0)]),
 )
-MODELS = st.sampled_from([QWEN2_05B_INT4, QWEN2_7B_INT8, QWEN25_14B_INT4, QWEN2_72B_INT4])
+EXPERTS = changed(
+    QWEN2_7B_INT4,
+    weights_bytes=17 * GIB,
+    layers=48,
+    hidden_size=2048,
+    intermediate_size=6144,
+    heads=32,
+    mixture=MixtureOfExperts(
+        experts=128,
+        experts_per_token=8,
+        expert_intermediate_size=768,
+        shared_intermediate_size=0,
+        sparse_layers=48,
+    ),
+)
+MODELS = st.sampled_from([QWEN2_05B_INT4, QWEN2_7B_INT8, QWEN25_14B_INT4, QWEN2_72B_INT4, EXPERTS])
 
 
 @given(MODELS, SETUPS)
