@@ -45,10 +45,16 @@ def test_lines_fit(
     assert ESCAPE not in run.out
 
 
-@pytest.mark.usefixtures("badger")
-def test_the_bar_shows_every_part(capsys: Capsys) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "total_gib"),
+    [(("badger", "--gpu", "H100"), 79.10), (("otter", "--device", "cpu"), 5.00)],
+)
+@pytest.mark.usefixtures("otter", "badger")
+def test_the_bar_shows_every_part(
+    arguments: tuple[str, ...], total_gib: float, capsys: Capsys
+) -> None:
     """The memory bar is as wide as its line, and each sign in it is explained below it."""
-    lines = run_qm(capsys, "plan", "badger", "--gpu", "H100").out.splitlines()
+    lines = run_qm(capsys, "plan", *arguments).out.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("Memory"))
     bar = lines[start + 1].strip()
     assert len(bar) == 80 - 14
@@ -56,7 +62,8 @@ def test_the_bar_shows_every_part(capsys: Capsys) -> None:
     explained = {line[0] for line in legend}
     assert set(bar) <= explained
     sizes = [float(match[1]) for line in legend if (match := re.match(r"\S +([\d.]+) GiB", line))]
-    assert sum(sizes) == pytest.approx(79.10, abs=0.2)
+    assert lines[start].endswith(f" {total_gib:.2f} GiB")
+    assert sum(sizes) == pytest.approx(total_gib, abs=0.04)
 
 
 def on_a_terminal(command: list[str], environment: dict[str, str]) -> str:

@@ -82,7 +82,7 @@ def _batch(batch: BatchLimits | None) -> Document:
 
 
 def _memory(answer: Answer) -> Document:
-    parts = memory_parts(answer)
+    parts = memory_parts(answer) if answer.fit else ()
     return {"memoryPerGpu": {part.key: part.size_bytes for part in parts}} if parts else {}
 
 

@@ -1,6 +1,7 @@
 """I/O: an answer for people, in a terminal of 80 columns or more, with and without colour."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.text import Text
@@ -32,14 +33,16 @@ from quantized_model_operator.domain.tensor_parallel import TensorParallelVerdic
 SHOWN_SIZES = 8
 """Tensor parallel sizes that a table tells about; larger ones are in JSON."""
 
-FILLS = (
-    ("█", "blue"),
-    ("▓", "magenta"),
-    ("▒", "cyan"),
-    ("░", "yellow"),
-    ("=", "green"),
-    ("-", "green"),
-    ("·", "dim"),
+FILLS = MappingProxyType(
+    {
+        "weightsBytes": ("█", "blue"),
+        "processBytes": ("▓", "magenta"),
+        "activationBytes": ("▒", "cyan"),
+        "graphBytes": ("░", "yellow"),
+        "kvCacheBytes": ("=", "green"),
+        "furtherKvCacheBytes": ("-", "green"),
+        "unusedBytes": ("·", "dim"),
+    }
 )
 """Of the parts of a memory bar, to be told apart without colour."""
 LEAST_BYTES = 2**30 // 200
@@ -154,7 +157,8 @@ def _memory_rows(answer: Answer, console: Console) -> Iterator[Row]:
         return
     bar, end, filled = Text(), 0, 0
     legend: list[Text] = []
-    for part, (fill, colour) in zip(parts, FILLS, strict=True):
+    for part in parts:
+        fill, colour = FILLS[part.key]
         end += part.size_bytes
         cells = round(end * text_width(console) / total) - filled
         filled += cells
