@@ -3,11 +3,16 @@
 Without a table of the version nothing is refused but what the operator owns.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from quantized_model_operator.domain.argument_remedies import (
+    Edit,
+    moved,
+    nearest_choice,
+    nearest_flag,
+    patch,
+)
 from quantized_model_operator.domain.engine_arguments import (
     ArgumentFault,
     ArgumentTable,
@@ -28,8 +33,7 @@ from quantized_model_operator.domain.outcome import Problem
 DISABLED_BACKENDS = ("exllama", "conch", "triton")
 """Values of ``--linear-backend`` for ``KERNELS_TO_DISABLE``."""
 
-_CLOSE = 0.75
-"""How alike a known flag must be to be named. Source: our choice."""
+Finding = tuple[Problem, Edit | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +60,19 @@ class EngineSwitches:
 
 
 def argument_problems(arguments: Sequence[str], context: ArgumentContext) -> Iterator[Problem]:
-    """Every entry that the operator owns or that vLLM would refuse, in order."""
+    """Every entry that the operator owns or that vLLM would refuse, in order.
+
+    Each suggestion has the list with all entries mended, not only its own.
+    """
     if context.table is None:
         yield from _owned_by_name(arguments)
         return
-    used, faults = read_arguments(arguments, context.table)
-    owned = dict(_owned(arguments, used, faults))
-    found = {index: _owned_problem(index, *owned[index]) for index in owned}
-    for fault in faults:
-        if fault.index not in owned:
-            found[fault.index] = _fault_problem(arguments, fault, context)
-    for argument in used:
-        if problem := _value_problem(arguments, argument, context):
-            found.setdefault(argument.index, problem)
-    yield from (found[index] for index in sorted(found))
+    findings = _findings(arguments, context, context.table)
+    edits = [edit for _, edit in findings if edit is not None]
+    for problem, edit in findings:
+        yield (
+            problem if edit is None else replace(problem, suggestion=patch(arguments, edits, edit))
+        )
 
 
 def engine_switches(arguments: Sequence[str], table: ArgumentTable | None) -> EngineSwitches:
@@ -102,81 +105,119 @@ def _owned_by_name(arguments: Sequence[str]) -> Iterator[Problem]:
             yield _owned_problem(index, *owned)
 
 
-def _owned(
-    arguments: Sequence[str], used: Sequence[UsedArgument], faults: Sequence[ArgumentFault]
-) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Index, flag and remedy of owned flags, under whatever name, right or wrong."""
+def _findings(
+    arguments: Sequence[str], context: ArgumentContext, table: ArgumentTable
+) -> list[Finding]:
+    """What is wrong with each entry, once, and the edit that mends it if there is one."""
+    used, faults = read_arguments(arguments, table)
+    found: dict[int, Finding] = {}
     for argument in used:
-        for name in argument.row.names:
-            if name in OWNED_FLAGS:
-                yield argument.index, (name, OWNED_FLAGS[name])
-                break
+        finding = _owned(argument) or _value(argument, context, table)
+        if finding:
+            found[argument.index] = finding
     for fault in faults:
-        if fault.flag and (owned := owned_flag_remedy(arguments[fault.index])):
-            yield fault.index, owned
+        owned = owned_flag_remedy(arguments[fault.index]) if fault.flag else None
+        found.setdefault(
+            fault.index,
+            (_owned_problem(fault.index, *owned), _removal(fault))
+            if owned
+            else _fault(arguments, fault, context, table),
+        )
+    return [found[index] for index in sorted(found)]
+
+
+def _owned(argument: UsedArgument) -> Finding | None:
+    """Owned flags count under whatever name."""
+    name = next((name for name in argument.row.names if name in OWNED_FLAGS), None)
+    if name is None:
+        return None
+    return _owned_problem(argument.index, name, OWNED_FLAGS[name]), moved(argument)
 
 
 def _owned_problem(index: int, flag: str, remedy: str) -> Problem:
-    field = f"spec.engine.args[{index}]"
+    field = _field(index)
     return ARGUMENTS_ARE_NOT_OWNED.problem(
         f"{field}: {flag} is set by the operator; {remedy}", field=field
     )
 
 
-def _fault_problem(
-    arguments: Sequence[str], fault: ArgumentFault, context: ArgumentContext
-) -> Problem:
-    field = f"spec.engine.args[{fault.index}]"
-    rest = [*arguments[: fault.index], *arguments[fault.index + fault.count :]]
-    if not fault.flag:
-        return ARGUMENTS_ARE_KNOWN.problem(
-            f"{field}: {arguments[fault.index]!r} belongs to no flag; remove it",
-            _patch(rest),
-            field,
+def _value(
+    argument: UsedArgument, context: ArgumentContext, table: ArgumentTable
+) -> Finding | None:
+    """Values that the parser takes and that fail or answer wrongly later."""
+    field, value = _field(argument.index), str(argument.value)
+    edit = Edit(index=argument.index, count=argument.count)
+    known = value in table.load_formats or context.plugins
+    if argument.row.dest == "load_format" and not known:
+        problem = LOAD_FORMAT_IS_KNOWN.problem(
+            f"{field}: vLLM {context.version} has no load format {value!r}; remove it, or use one "
+            f"of {', '.join(table.load_formats)}",
+            field=field,
         )
+        return problem, edit
+    if argument.row.dest == "linear_backend" and value in DISABLED_BACKENDS:
+        problem = BACKEND_IS_NOT_DISABLED.problem(
+            f"{field}: {argument.name} {value} names a kernel that is disabled "
+            f"({', '.join(KERNELS_TO_DISABLE)}); remove it: the kernel is planned",
+            field=field,
+        )
+        return problem, edit
+    return None
+
+
+def _fault(
+    arguments: Sequence[str], fault: ArgumentFault, context: ArgumentContext, table: ArgumentTable
+) -> Finding:
+    field = _field(fault.index)
     if fault.message:
-        return _bad_value_problem(arguments, fault, context)
+        return _bad_value(arguments, fault, context, table)
+    if not fault.flag:
+        what, edit = f"{arguments[fault.index]!r} belongs to no flag; remove it", _removal(fault)
+        return ARGUMENTS_ARE_KNOWN.problem(f"{field}: {what}", field=field), edit
     flag = fault.flag.split(".", 1)[0]
-    known = _where_known(flag, context)
-    nearest = _nearest(flag, context.table)
-    if nearest is None:
-        return ARGUMENTS_ARE_KNOWN.problem(
-            f"{field}: vLLM {context.version} has no {flag}{known}; remove it", _patch(rest), field
-        )
-    entry = nearest + arguments[fault.index][len(fault.flag) :]
-    mended = [*arguments[: fault.index], entry, *arguments[fault.index + 1 :]]
-    return ARGUMENTS_ARE_KNOWN.problem(
-        f"{field}: vLLM {context.version} has no {flag}{known}; use {nearest}, or remove it",
-        _patch(mended),
-        field,
-    )
+    nearest = nearest_flag(flag, table)
+    remedy, edit = "remove it", _removal(fault)
+    if nearest and nearest in OWNED_FLAGS:
+        remedy = f"{nearest} is set by the operator: {OWNED_FLAGS[nearest]}"
+    elif nearest:
+        remedy, edit = f"use {nearest}, or remove it", _respelt(arguments, fault, nearest, table)
+    message = f"vLLM {context.version} has no {flag}{_where_known(flag, context)}; {remedy}"
+    return ARGUMENTS_ARE_KNOWN.problem(f"{field}: {message}", field=field), edit
 
 
-def _bad_value_problem(
-    arguments: Sequence[str], fault: ArgumentFault, context: ArgumentContext
-) -> Problem:
+def _bad_value(
+    arguments: Sequence[str], fault: ArgumentFault, context: ArgumentContext, table: ArgumentTable
+) -> Finding:
     """In the parser's words; with the nearest choice where there are choices."""
-    field = f"spec.engine.args[{fault.index}]"
+    field, entry = _field(fault.index), arguments[fault.index]
     said = f"{field}: vLLM {context.version} does not take this: {fault.flag}: {fault.message}"
-    entry = arguments[fault.index]
-    row = context.table.row_of(fault.flag) if context.table else None
-    beside = "=" in entry
-    if row is None or not row.choices or fault.count != (1 if beside else 2):
-        return ARGUMENT_VALUES_ARE_TAKEN.problem(f"{said}; correct or remove it", field=field)
-    value = entry.partition("=")[2] if beside else arguments[fault.index + 1]
-    choice = _nearest_choice(value, row.choices)
-    mended = [f"{fault.flag}={choice}"] if beside else [entry, choice]
-    rest = arguments[fault.index + fault.count :]
-    return ARGUMENT_VALUES_ARE_TAKEN.problem(
-        f"{said}; use {choice}", _patch([*arguments[: fault.index], *mended, *rest]), field
-    )
+    row = table.row_of(fault.flag)
+    flag, joined, value = entry.partition("=")
+    if row is None or not row.choices or fault.count != (1 if joined else 2):
+        problem = ARGUMENT_VALUES_ARE_TAKEN.problem(f"{said}; correct or remove it", field=field)
+        return problem, None
+    choice = nearest_choice(value if joined else arguments[fault.index + 1], row.choices)
+    instead = (f"{flag}={choice}",) if joined else (entry, choice)
+    edit = Edit(index=fault.index, count=fault.count, instead=instead)
+    return ARGUMENT_VALUES_ARE_TAKEN.problem(f"{said}; use {choice}", field=field), edit
 
 
-def _nearest_choice(value: str, choices: Sequence[str]) -> str:
-    """The closest number, or the choice that looks most like it."""
-    if value.isdecimal() and all(choice.isdecimal() for choice in choices):
-        return min(choices, key=lambda choice: abs(int(choice) - int(value)))
-    return get_close_matches(value, choices, n=1, cutoff=0)[0]
+def _respelt(
+    arguments: Sequence[str], fault: ArgumentFault, name: str, table: ArgumentTable
+) -> Edit:
+    """The same under a known name, with as many values as that takes."""
+    row = table.row_of(name)
+    values = arguments[fault.index + 1 : fault.index + fault.count]
+    joined = arguments[fault.index][len(fault.flag) :]
+    if row is None or row.nargs == 0:
+        joined, values = "", ()
+    elif row.nargs in {None, "?"}:
+        values = () if joined else values[:1]
+    return Edit(index=fault.index, count=fault.count, instead=(name + joined, *values))
+
+
+def _removal(fault: ArgumentFault) -> Edit:
+    return Edit(index=fault.index, count=fault.count)
 
 
 def _where_known(flag: str, context: ArgumentContext) -> str:
@@ -185,54 +226,5 @@ def _where_known(flag: str, context: ArgumentContext) -> str:
     return f" (known from {', '.join(versions)})" if versions else ""
 
 
-def _nearest(flag: str, table: ArgumentTable | None) -> str | None:
-    """The other spelling of a switch, else the known flag that looks most like it."""
-    names = [name for row in table.rows for name in row.names] if table else []
-    for twin in _twins(flag):
-        if twin in names:
-            return twin
-    return next(iter(get_close_matches(flag, names, n=1, cutoff=_CLOSE)), None)
-
-
-def _twins(flag: str) -> Iterator[str]:
-    """``--disable-x`` and ``--no-enable-x`` mean the same; not every version has both."""
-    name = flag.removeprefix("--")
-    for verb, opposite in (("enable-", "disable-"), ("disable-", "enable-")):
-        if name.startswith(f"no-{verb}"):
-            yield f"--{opposite}{name.removeprefix(f'no-{verb}')}"
-        elif name.startswith(verb):
-            yield f"--no-{opposite}{name.removeprefix(verb)}"
-
-
-def _value_problem(
-    arguments: Sequence[str], argument: UsedArgument, context: ArgumentContext
-) -> Problem | None:
-    """Values that the parser takes and that fail or answer wrongly later."""
-    field = f"spec.engine.args[{argument.index}]"
-    value = str(argument.value)
-    formats = context.table.load_formats if context.table else ()
-    if argument.row.dest == "load_format" and value not in formats and not context.plugins:
-        return LOAD_FORMAT_IS_KNOWN.problem(
-            f"{field}: vLLM {context.version} has no load format {value!r}; remove it, or use one "
-            f"of {', '.join(formats)}",
-            _patch(_without(arguments, argument.index)),
-            field,
-        )
-    if argument.row.dest == "linear_backend" and value in DISABLED_BACKENDS:
-        return BACKEND_IS_NOT_DISABLED.problem(
-            f"{field}: {argument.name} {value} names a kernel that is disabled "
-            f"({', '.join(KERNELS_TO_DISABLE)}); remove it: the kernel is planned",
-            _patch(_without(arguments, argument.index)),
-            field,
-        )
-    return None
-
-
-def _without(arguments: Sequence[str], index: int) -> list[str]:
-    """The list without a flag and its one value, which may be in the same entry."""
-    count = 1 if "=" in arguments[index] else 2
-    return [*arguments[:index], *arguments[index + count :]]
-
-
-def _patch(arguments: Sequence[str]) -> Mapping[str, Any]:
-    return {"engine": {"args": list(arguments) or None}}
+def _field(index: int) -> str:
+    return f"spec.engine.args[{index}]"

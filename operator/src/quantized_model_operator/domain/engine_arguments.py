@@ -59,6 +59,8 @@ class UsedArgument:
 
     index: int
     """Of the entry that names it."""
+    count: int
+    """Entries that belong together: the flag and its values."""
     row: ArgumentRow
     name: str
     """The spelling that was matched."""
@@ -196,17 +198,16 @@ def _read_group(
     except (ArgumentError, _RefusedError) as error:
         message = error.message if isinstance(error, ArgumentError) else str(error)
         return [], _fault(group, first.text, message)
+    values = group[len(group) - len(extras) :] if namespace.used else []
+    count = sum(entry.entries for entry in group) - len(values)
     used = [
-        UsedArgument(index=first.at, row=row, name=name, value=value)
+        UsedArgument(index=first.at, count=count, row=row, name=name, value=value)
         for row, name, value in namespace.used
     ]
     if not extras:
         return used, None
-    if not used:
-        return [], _fault(group, first.text)
-    # The flag is known, and more values follow than it takes.
-    stray = next(entry for entry in group[1:] if entry.text == extras[0])
-    return used, _fault([entry for entry in group if entry.at >= stray.at], "")
+    # With a known flag more values follow than it takes.
+    return used, _fault(values, "") if values else _fault(group, first.text)
 
 
 def _fault(group: Sequence[_Entry], flag: str, message: str = "") -> ArgumentFault:
