@@ -37,6 +37,8 @@ class FakeApiServer:
         self.faults: list[Fault] = []
         self.watches: list[Watch] = []
         self.log_text: dict[str, str] = {}
+        self.previous_log_text: dict[str, str] = {}
+        """Of the run before, where it is not the same."""
         self.oldest_version = 0
         """Watches and continued lists from before this version are answered by 410."""
         self._version = 100
@@ -152,6 +154,8 @@ class FakeApiServer:
     async def _get(self, request: web.Request, place: Place) -> web.StreamResponse:
         if place.sub == "log":
             text = self.log_text.get(place.name)
+            if request.query.get("previous") == "true":
+                text = self.previous_log_text.get(place.name, text)
             return (
                 web.Response(text=text) if text is not None else status_of(404, "NotFound", "log")
             )

@@ -38,6 +38,34 @@ async def test_the_log_before_a_restart_is_the_previous_one(bench: Bench) -> Non
     assert [query["previous"] for query in log_requests(bench)] == ["true", "false"]
 
 
+@pytest.mark.parametrize("begun", ["", "2026-03-01T12:00:02.5Z Loading\n"])
+async def test_a_run_that_has_begun_meanwhile_is_not_taken_for_the_one_that_ended(
+    bench: Bench, begun: str
+) -> None:
+    """An empty log, or one begun after the end, is of the next run: the one before is read."""
+    bench.server.log_text["otter-1"] = begun
+    bench.server.previous_log_text["otter-1"] = "2026-03-01T11:59:58.1Z the cause\n"
+    body = pod("terminated")
+    ended = body["status"]["containerStatuses"][0]["state"]["terminated"]
+    ended["finishedAt"] = "2026-03-01T12:00:00Z"
+    await bench.heard_pod(body)
+    for _ in range(2):
+        assert (await bench.seen()).logs == {LogKey("pod-uid", "engine", 0): "the cause\n"}
+    assert [query["previous"] for query in log_requests(bench)] == ["false", "true"]
+
+
+async def test_times_of_lines_are_left_out(bench: Bench) -> None:
+    """Lines are asked for with their times, which tell whose they are, and kept without."""
+    stamped = "2026-03-01T12:59:59.123456789+01:00 first\n2026-03-01T12:00:00Z 2026-03-01 second\n"
+    bench.server.log_text["otter-1"] = stamped
+    body = pod("terminated")
+    ended = body["status"]["containerStatuses"][0]["state"]["terminated"]
+    ended["finishedAt"] = "2026-03-01T12:00:00Z"
+    await bench.heard_pod(body)
+    assert list((await bench.seen()).logs.values()) == ["first\n2026-03-01 second\n"]
+    assert len(log_requests(bench)) == 1
+
+
 async def test_only_the_end_of_a_long_log_is_kept(bench: Bench) -> None:
     """A log is cut at 64 KiB from its end, where the cause is."""
     bench.server.log_text["otter-1"] = "x" * 100_000 + "the cause"

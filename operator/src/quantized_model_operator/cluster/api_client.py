@@ -172,7 +172,7 @@ class ApiClient:
     async def log_tail(
         self, namespace: str, pod: str, container: str, *, previous: bool, lines: int, limit: int
     ) -> str:
-        """The last ``lines`` lines of a container's log, cut at ``limit`` bytes.
+        """The last lines of a container's log, each with its time, cut at ``limit`` bytes.
 
         Tried once and briefly: a kubelet that does not answer must not hold a reconcile.
         """
@@ -184,6 +184,7 @@ class ApiClient:
                 "previous": "true" if previous else "false",
                 "tailLines": str(lines),
                 "limitBytes": str(limit),
+                "timestamps": "true",
             },
         )
 

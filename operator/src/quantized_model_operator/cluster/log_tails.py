@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import re
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from quantized_model_operator.cluster.api_client import ApiClient
 from quantized_model_operator.cluster.api_errors import (
@@ -25,6 +27,10 @@ READ_BYTES = 256 * 1024
 KEPT_TAILS = 2048
 READ_ATTEMPTS = 3
 
+_STAMP = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d) ?", re.MULTILINE)
+_END_IS_CUT = timedelta(seconds=1)
+"""The kubelet tells the end of a container in whole seconds."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -33,6 +39,7 @@ class _Wanted:
     key: LogKey
     pod: str
     previous: bool
+    finished_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -75,14 +82,7 @@ class LogTails:
         tail = self._tail(wanted.key)
         tail.attempts += 1
         try:
-            text = await self._client.log_tail(
-                namespace,
-                wanted.pod,
-                wanted.key.container,
-                previous=wanted.previous,
-                lines=TAIL_LINES,
-                limit=READ_BYTES,
-            )
+            text = await self._text_of_run(namespace, wanted)
         except (UnreachableError, ServerError, TooManyRequestsError) as error:
             tail.settled = tail.attempts >= READ_ATTEMPTS
             logger.info("log of %s/%s: %s", namespace, wanted.pod, error)
@@ -92,7 +92,29 @@ class LogTails:
             logger.info("log of %s/%s: %s", namespace, wanted.pod, error)
         else:
             tail.settled = True
-            tail.compressed = zlib.compress(text.encode()[-TAIL_BYTES:])
+            tail.compressed = zlib.compress(_STAMP.sub("", text).encode()[-TAIL_BYTES:])
+
+    async def _text_of_run(self, namespace: str, wanted: _Wanted) -> str:
+        """The log of the run that ended, also when the next one has begun meanwhile.
+
+        The first restart comes at once: by the time of the request the log under the container's
+        name may be that of the new run, which has said nothing yet or began after the end.
+        """
+
+        async def read(*, previous: bool) -> str:
+            return await self._client.log_tail(
+                namespace,
+                wanted.pod,
+                wanted.key.container,
+                previous=previous,
+                lines=TAIL_LINES,
+                limit=READ_BYTES,
+            )
+
+        text = await read(previous=wanted.previous)
+        if wanted.previous or _is_of_run(text, wanted.finished_at):
+            return text
+        return await read(previous=True)
 
 
 def _is_serving(pod: ObservedPod) -> bool:
@@ -114,4 +136,14 @@ def _latest_end(pod: ObservedPod, container: ObservedContainer) -> _Wanted | Non
         return None
     previous = container.end is None
     run = container.restart_count - 1 if previous else container.restart_count
-    return _Wanted(LogKey(pod.uid, container.name, run), pod.name, previous)
+    key = LogKey(pod.uid, container.name, run)
+    return _Wanted(key, pod.name, previous, end.finished_at)
+
+
+def _is_of_run(text: str, finished_at: datetime | None) -> bool:
+    """Whether the first line is no later than the end of the run; without a line it is not."""
+    stamp = _STAMP.match(text)
+    if stamp is None or finished_at is None:
+        return bool(text)
+    first = datetime.fromisoformat(stamp[1] + stamp[2])
+    return first <= finished_at + _END_IS_CUT
