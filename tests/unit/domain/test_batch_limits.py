@@ -91,6 +91,18 @@ def test_default_tokens_are_no_more_than_all_sequences_have(
     assert (chosen.max_num_batched_tokens, chosen.max_num_seqs) == limits
 
 
+@pytest.mark.parametrize(
+    ("tokens", "length", "chosen_tokens"),
+    [(None, 32768, 32768), (None, 4096, 8192), (40000, 32768, 40000)],
+)
+def test_without_chunked_prefill_a_step_holds_a_whole_prompt(
+    tokens: int | None, length: int, chosen_tokens: int
+) -> None:
+    """The default grows to the length of a request; a limit of the user's does not."""
+    chosen = chosen_batch_limits(SERVER, tokens, None, length, chunked_prefill=False)
+    assert (chosen.max_num_batched_tokens, chosen.max_num_seqs) == (chosen_tokens, 1024)
+
+
 @given(st.integers(1, 10**5), st.integers(1, 10**5))
 def test_more_sequences_than_tokens_are_refused(tokens: int, sequences: int) -> None:
     """Exactly the limits with more sequences than tokens are a problem, at the sequences."""

@@ -184,7 +184,7 @@ def test_a_longer_length_takes_more_gpus() -> None:
 
 def test_a_useful_length_is_worth_more_gpus() -> None:
     """Without a length asked for, one GPU with few tokens gives way to two with enough."""
-    heavy = changed(QWEN2_7B_INT8, weights_bytes=int(17.6 * GIB))
+    heavy = changed(QWEN2_7B_INT8, weights_bytes=int(17.75 * GIB))
     assert gpu_planned(heavy, [L4]).tensor_parallel_size == 2
     alone = gpu_planned(heavy, [L4_SINGLE])
     assert alone.tensor_parallel_size == 1

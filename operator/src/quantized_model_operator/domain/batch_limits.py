@@ -64,17 +64,18 @@ def chosen_batch_limits(
     max_num_batched_tokens: int | None,
     max_num_seqs: int | None,
     length_tokens: int | None = None,
+    *,
+    chunked_prefill: bool = True,
 ) -> BatchLimits:
     """The user's limits; vLLM's own where the user set none, with no more sequences than tokens.
 
-    VLLM's own tokens are never more than all sequences have at this length. Source: vLLM 0.33.0
-    engine/arg_utils.py, checked 2026-11.
+    VLLM's own tokens are never more than all sequences have at this length, and without chunked
+    prefill never fewer than one. Source: vLLM 0.33.0 engine/arg_utils.py, checked 2026-11.
     """
-    sequences = max_num_seqs or own.max_num_seqs
-    usable = own.max_num_batched_tokens
-    if length_tokens is not None:
-        usable = min(usable, sequences * length_tokens)
-    tokens = max_num_batched_tokens or usable
+    tokens = max_num_batched_tokens or own.max_num_batched_tokens
+    if max_num_batched_tokens is None and length_tokens is not None:
+        whole = tokens if chunked_prefill else max(tokens, length_tokens)
+        tokens = min(whole, (max_num_seqs or own.max_num_seqs) * length_tokens)
     return BatchLimits(
         max_num_batched_tokens=tokens,
         max_num_seqs=max_num_seqs or min(own.max_num_seqs, tokens),

@@ -150,6 +150,7 @@ def batch_limits(
         request.max_num_batched_tokens,
         request.max_num_seqs,
         request.max_model_length or unlimited_length(facts),
+        chunked_prefill=request.chunked_prefill,
     )
 
 
