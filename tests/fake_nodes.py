@@ -1,4 +1,4 @@
-"""The part of an API server that lists nodes and pods, in a thread of its own."""
+"""The part of an API server that lists nodes and pods, and gives objects, in its own thread."""
 
 import json
 import threading
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 Body = dict[str, Any]
 
@@ -40,7 +41,8 @@ class FakeNodes(ThreadingHTTPServer):
 
     def __init__(self, nodes: Sequence[Body], pods: Sequence[Body]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.lists = {"/api/v1/nodes": nodes, "/api/v1/pods": pods}
+        self.lists: dict[str, Sequence[Body]] = {"/api/v1/nodes": nodes, "/api/v1/pods": pods}
+        self.objects: dict[str, Body] = {}
         self.forbidden: set[str] = set()
         self.paths: list[str] = []
 
@@ -65,13 +67,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: FakeNodes
 
     def do_GET(self) -> None:
-        """Answer a list, all of it whatever the limit."""
+        """Answer a list, whatever the limit, or an object."""
         path = self.path.partition("?")[0]
         self.server.paths.append(path)
         if path in self.server.forbidden:
             self._answer(403, {"kind": "Status", "reason": "Forbidden", "message": "no"})
+        elif path in self.server.objects:
+            self._answer(200, self.server.objects[path])
         elif path in self.server.lists:
-            self._answer(200, {"items": list(self.server.lists[path]), "metadata": {}})
+            found = _selected(self.server.lists[path], self.path.partition("?")[2])
+            self._answer(200, {"items": found, "metadata": {}})
         else:
             self._answer(404, {"kind": "Status", "reason": "NotFound", "message": path})
 
@@ -85,6 +90,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Say nothing."""
+
+
+def _selected(items: Sequence[Body], query: str) -> list[Body]:
+    """Those with the one label that a selector names; all without a selector."""
+    (selector,) = parse_qs(query).get("labelSelector", [""])
+    key, _, value = selector.partition("=")
+    return [
+        item
+        for item in items
+        if not key or (item["metadata"].get("labels") or {}).get(key) == value
+    ]
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from shutil import copy
 from typing import Any
 
 from checkpoint_headers import HeaderSet, header_set, model_tensors, write_header_set
+from fake_models import healthy, put_models, refused, stalled
 from fake_nodes import gpu_node_body, gpu_pod_body, running_nodes
 from hub import Access, Hub, running_hub
 from published_models import PUBLISHED
@@ -80,6 +81,7 @@ def workspace(folder: Path) -> Iterator[Shell]:
         _assume_digests(hub, folder / "hub")
         _write_files(folder)
         nodes.write_kubeconfig(folder / "config.json", "production")
+        put_models(nodes, [healthy(), stalled(), refused()])
         yield Shell(
             environment={
                 "COLUMNS": "80",

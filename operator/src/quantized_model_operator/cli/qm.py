@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         # name -> "module:function" of a click command
         "plan": "quantized_model_operator.cli.plan:plan",
         "lint": "quantized_model_operator.cli.lint:lint_command",
+        "explain": "quantized_model_operator.cli.explain:explain",
     }
 )
 
