@@ -18,6 +18,7 @@ from quantized_model_operator.domain.quantization import (
     resolve_dtype,
     served_dtype,
 )
+from quantized_model_operator.domain.tensor_facts import LinearShape
 from unit.domain.model_shapes import QWEN2_7B_INT4, QWEN2_7B_INT8, TINY_INT4, changed
 
 NEWEST = EngineVersion(0, 33)
@@ -191,6 +192,21 @@ def test_dtypes_that_cannot_run_are_refused(
     assert isinstance(problem, Problem)
     assert (problem.reason, problem.field) == ("DtypeUnsupported", "spec.engine.dtype")
     assert "use float16" in problem.message
+
+
+def test_act_order_is_refused_where_any_linear_has_groups() -> None:
+    """A rule that gives one linear groups is enough, though the base has one group per column."""
+    rows = (
+        LinearShape("qkv_proj", 3584, 4608, "column", "dense", 28, 4, -1),
+        LinearShape("down_proj", 18944, 3584, "row", "dense", 28, 4, 128),
+    )
+    base = changed(QWEN2_7B_INT4, group_size=-1, desc_act=True)
+    version = EngineVersion(0, 33)
+    assert quantization_problems(base, version, "GPU") == ()
+    (problem,) = quantization_problems(changed(base, linears=rows), version, "GPU")
+    assert problem.reason == "UnsupportedActOrder"
+    assert "with group size 128" in problem.message
+    assert quantization_problems(changed(base, linears=rows[:1]), version, "GPU") == ()
 
 
 @pytest.mark.parametrize("model_type", ["gemma2", "gemma3", "gemma3_text", "glm4", "plamo2"])

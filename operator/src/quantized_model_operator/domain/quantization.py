@@ -228,12 +228,14 @@ def _group_size_problem(
 
 
 def _act_order_problem(facts: CheckpointFacts, version: EngineVersion) -> Problem | None:
+    """A checkpoint may have several group sizes: act-order is free where all are -1."""
     rule = ACT_ORDER_HAS_NO_GROUPS
-    if not facts.desc_act or facts.group_size == -1 or not rule.applies(version):
+    group_size = max([facts.group_size, *(layer.group_size for layer in linear_layers(facts))])
+    if not facts.desc_act or group_size == -1 or not rule.applies(version):
         return None
     last = f"{LAST_WITH_ACT_ORDER}"
     return rule.problem(
-        f"The checkpoint uses act-order (desc_act: true) with group size {facts.group_size}, which "
+        f"The checkpoint uses act-order (desc_act: true) with group size {group_size}, which "
         f"vLLM {version} does not serve: quantise it again with desc_act false, or set "
         f"spec.engine.version to {last}",
         {"engine": {"version": last}},
