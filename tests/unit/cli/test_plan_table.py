@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from unit.cli.plan_runs import run_qm
+from unit.tiny_checkpoint import Recipe, write_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +65,17 @@ def test_the_bar_shows_every_part(
     sizes = [float(match[1]) for line in legend if (match := re.match(r"\S +([\d.]+) GiB", line))]
     assert lines[start].endswith(f" {total_gib:.2f} GiB")
     assert sum(sizes) == pytest.approx(total_gib, abs=0.04)
+
+
+@pytest.mark.parametrize("output", ["table", "json", "yaml"])
+def test_a_checkpoint_cannot_steer_the_terminal(here: Path, output: str, capsys: Capsys) -> None:
+    """Control characters in a config are never printed as they are."""
+    config = {"architectures": [f"Otter{ESCAPE}[2J\x9b31m\x07ForCausalLM"], "model_type": "otter"}
+    write_checkpoint(here / "otter", Recipe(config=config))
+    run = run_qm(capsys, "plan", "otter", "--gpu", "L4", "--output", output)
+    assert run.code == 0
+    assert "Otter" in run.out
+    assert all(sign.isprintable() or sign == "\n" for sign in run.out)
 
 
 def on_a_terminal(command: list[str], environment: dict[str, str]) -> str:

@@ -68,4 +68,7 @@ def lines(*texts: str | Text) -> Text:
 
 def _show_line(console: Console, line: Text) -> None:
     line.rstrip()
+    if not line.plain.isprintable():
+        # Texts of a checkpoint are written by strangers, and may hold codes that steer a terminal.
+        line = Text("".join(sign if sign.isprintable() else "?" for sign in line.plain))
     console.print(line, no_wrap=True, overflow="ignore", crop=False)
