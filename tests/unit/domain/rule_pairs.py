@@ -171,6 +171,10 @@ PAIRS: dict[str, Pair] = {
         planned(QWEN2_7B_INT4, H100, kv_cache_dtype="fp8", dtype="bfloat16"),
         planned(QWEN2_7B_INT4, H100, kv_cache_dtype="fp8", dtype="float16"),
     ),
+    "cache-dtype-is-the-models": Pair(
+        planned(QWEN2_7B_INT4, L4, kv_cache_dtype="float16"),
+        planned(QWEN2_7B_INT4, L4, kv_cache_dtype="bfloat16"),
+    ),
     "a-kernel-takes-each-linear": Pair(
         planned(changed(QWEN2_7B_INT4, group_size=64, intermediate_size=192), L4),
         planned(

@@ -66,6 +66,7 @@ def patched(request: ServingRequest, suggestion: Mapping[str, Any] | None) -> Se
         (QWEN2_7B_INT4, T4, {"gpus_per_replica": 4}),
         (QWEN2_7B_INT4, H100, {"kv_cache_dtype": "fp8"}),
         (QWEN2_7B_INT4, L4, {"kv_cache_dtype": "fp9"}),
+        (QWEN2_7B_INT4, L4, {"kv_cache_dtype": "bfloat16"}),
         (QWEN2_7B_INT4, T4, {"dtype": "bfloat16"}),
         (QWEN2_7B_INT4, A100, {"dtype": "float32"}),
         (QWEN2_7B_INT4, A100, {"max_model_length": 99_999}),

@@ -199,6 +199,20 @@ KV_CACHE_DTYPE_IS_PLANNED = EngineRule(
     reason="KvCacheDtypeUnsupported",
     field="spec.engine.kvCacheDtype",
 )
+CACHE_DTYPE_IS_THE_MODELS = EngineRule(
+    id="cache-dtype-is-the-models",
+    area="Hardware",
+    means="Refused",
+    holds="A KV cache of float16 or bfloat16 is of the same type as the activations.",
+    vllm_says='kv_cache_dtype="{}" is incompatible with dtype="{}". Please set `--kv-cache-dtype` '
+    "to `auto` or `{}`.",
+    remedy="Leave spec.engine.kvCacheDtype out.",
+    source="vLLM 0.33.0 config/vllm.py, 2026-11; earlier versions start, and FlashAttention "
+    "refuses keys of another type than queries: read, not run",
+    checked_by="quantized_model_operator.domain.gpu_fit:candidate_dtype",
+    reason="KvCacheDtypeUnsupported",
+    field="spec.engine.kvCacheDtype",
+)
 A_KERNEL_TAKES_EACH_LINEAR = EngineRule(
     id="a-kernel-takes-each-linear",
     area="Hardware",
@@ -268,6 +282,7 @@ HARDWARE_RULES = (
     FLOAT16_IS_STABLE,
     KV_CACHE_DTYPE_IS_PLANNED,
     FP8_CACHE_NEEDS_BFLOAT16,
+    CACHE_DTYPE_IS_THE_MODELS,
     A_KERNEL_TAKES_EACH_LINEAR,
     NO_PLAN_ENDS_ON_EXLLAMA,
     CPU_BITS_ARE_SERVED,

@@ -12,6 +12,7 @@ from quantized_model_operator.domain.batch_limits import (
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_rules_checkpoint import (
     ACCELERATOR_IS_NVIDIA,
+    CACHE_DTYPE_IS_THE_MODELS,
     FP8_CACHE_NEEDS_BFLOAT16,
 )
 from quantized_model_operator.domain.engine_version import EngineVersion
@@ -29,6 +30,7 @@ from quantized_model_operator.domain.model_length import unlimited_length
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingRequest
 from quantized_model_operator.domain.quantization import (
+    SERVED_DTYPES,
     ComputeCapability,
     compute_capability_problem,
     served_dtype,
@@ -122,8 +124,12 @@ def evaluate(
     sure_bytes, expected_bytes = memory.conservative_kv_bytes, memory.expected_kv_bytes
     sure_length = layout.longest_length(sure_bytes, wanted)
     length = sure_length if request.max_model_length in {None, sure_length} else None
+    capability = accelerator.compute_capability
+    backend = request.linear_backend
     kernels = (
-        gpu_kernels(facts, size, dtype, accelerator.compute_capability, version) if length else None
+        gpu_kernels(facts, size, dtype, capability, version, linear_backend=backend)
+        if length
+        else None
     )
     return Fit(
         candidate=candidate,
@@ -158,8 +164,15 @@ def _kv_cache_problem(
     request: ServingRequest, dtype: str, capability: ComputeCapability
 ) -> Problem | None:
     """FlashAttention 3 writes bfloat16 from an fp8 cache and dies in float16, after loading."""
-    fp8 = (request.kv_cache_dtype or "auto").startswith("fp8")
-    if not fp8 or capability != HOPPER or dtype != "float16":
+    asked = request.kv_cache_dtype or "auto"
+    if asked in SERVED_DTYPES and asked != dtype:
+        return CACHE_DTYPE_IS_THE_MODELS.problem(
+            f"A KV cache of {asked} does not go with activations of {dtype}: leave kvCacheDtype "
+            f"out, or set spec.engine.dtype to {asked}",
+            {"engine": {"kvCacheDtype": None}},
+        )
+    flash = request.attention_backend in {"", "AUTO", "FLASH_ATTN"}
+    if not asked.startswith("fp8") or not flash or capability != HOPPER or dtype != "float16":
         return None
     return FP8_CACHE_NEEDS_BFLOAT16.problem(
         f"On compute capability 9.0 a KV cache of {request.kv_cache_dtype} needs dtype "
