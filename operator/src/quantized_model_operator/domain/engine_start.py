@@ -1,7 +1,7 @@
 """Pure: whose start tells vLLM's own figures, and where they are kept.
 
 One start per revision of the pods is enough: the first that answered. Its figures are kept in the
-status, which is where later processes find out that they need not read it (ADR 0012).
+status, which is where later processes find out that they need not read it (ADR 0013).
 """
 
 from collections.abc import Mapping, Sequence

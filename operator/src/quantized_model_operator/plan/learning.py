@@ -1,4 +1,4 @@
-"""Pure: what vLLM measured at an earlier start of a model enters its next plan (ADR 0012)."""
+"""Pure: what vLLM measured at an earlier start of a model enters its next plan (ADR 0013)."""
 
 from dataclasses import replace
 
