@@ -101,7 +101,7 @@ def test_length_and_utilisation_may_change() -> None:
     [
         (setup(), {"engine_version": "0.25.1"}),
         (setup(), {"dtype": "bfloat16"}),
-        (setup(), {"kv_cache_dtype": "bfloat16"}),
+        (setup(dtype="bfloat16"), {"dtype": "bfloat16", "kv_cache_dtype": "fp8"}),
         (setup(), {"max_num_seqs": 64}),
         (setup(), {"max_num_batched_tokens": 4096}),
         (setup(), {"enforce_eager": True}),
