@@ -59,8 +59,11 @@ def mixtral() -> Tensors:
 
 
 def qwen_moe() -> Tensors:
-    """A dense first layer, then experts and a shared expert."""
+    """A dense first layer, then experts and a shared expert; q, k and v have biases."""
     made = ends() | attention("model.layers.0") | multilayer("model.layers.0")
+    for number in range(LAYERS):
+        names = (f"model.layers.{number}.self_attn.{name}.bias" for name in ATTENTION[:3])
+        made |= {name: plain(SIZE) for name in names}
     for number in range(1, LAYERS):
         layer = f"model.layers.{number}"
         names = [f"experts.{expert}" for expert in range(EXPERTS)] + ["shared_expert"]
@@ -121,10 +124,7 @@ def multimodal() -> Tensors:
 
 FAMILIES: dict[str, tuple[Tensors, dict[str, Any]]] = {
     "MixtralForCausalLM": (mixtral(), {"model_type": "mixtral", "num_local_experts": EXPERTS}),
-    "Qwen2MoeForCausalLM": (
-        qwen_moe(),
-        {"model_type": "qwen2_moe", "num_experts": EXPERTS, "qkv_bias": False},
-    ),
+    "Qwen2MoeForCausalLM": (qwen_moe(), {"model_type": "qwen2_moe", "num_experts": EXPERTS}),
     "Gemma3ForCausalLM": (gemma(), {"model_type": "gemma3_text", "tie_word_embeddings": None}),
     "Phi3ForCausalLM": (phi3(), {"model_type": "phi3"}),
     "Qwen3NextForCausalLM": (

@@ -82,6 +82,35 @@ def test_a_tensor_that_all_layers_lack_is_missed(family: str) -> None:
         assert kind.partition(".experts")[0].rpartition(".")[0] in found[0].message, kind
 
 
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma2"])
+def test_biases_that_the_config_adds_are_missed(family: str) -> None:
+    """With attention_bias q, k and v have a bias in vLLM, which nothing would fill."""
+    biases = {
+        name: tensor
+        for layer in range(LAYERS)
+        for part in ("q", "k", "v")
+        for name, tensor in plain(
+            f"model.layers.{layer}.self_attn.{part}_proj.bias",
+            tensors(family)[f"model.layers.{layer}.self_attn.{part}_proj.scales"].shape[1],
+        ).items()
+    }
+    assert problems(family, tensors(family) | biases, attention_bias=True) == ()
+    (problem,) = problems(family, tensors(family), attention_bias=True)
+    assert problem.reason == "TensorMissing"
+    assert "self_attn.k_proj.bias (and 5 more)" in problem.message
+
+
+@pytest.mark.parametrize("family", ["qwen2", "qwen3"])
+def test_windows_in_some_layers_are_refused_where_vllm_asserts(family: str) -> None:
+    """Qwen 2 and 3 have a window in all layers or in none; Gemma mixes them."""
+    window = {"sliding_window": 4096, "use_sliding_window": True}
+    assert problems(family, tensors(family), **window, max_window_layers=0) == ()
+    assert problems(family, tensors(family), **window, max_window_layers=LAYERS) == ()
+    (problem,) = problems(family, tensors(family), **window, max_window_layers=1)
+    assert problem.reason == "ConfigInvalid"
+    assert "gives 1 of 2 layers an attention window" in problem.message
+
+
 @pytest.mark.parametrize("family", ["mixtral", "qwen2_moe", "qwen3_moe"])
 def test_experts_are_as_many_as_declared(family: str) -> None:
     """One expert fewer in every layer is missed, one more has no place in vLLM."""

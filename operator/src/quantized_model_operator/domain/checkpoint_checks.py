@@ -17,6 +17,7 @@ from quantized_model_operator.domain.shape_checks import (
     config_shapes,
     declared_shapes,
     known_dtypes,
+    served_windows,
 )
 
 CHECKS: tuple[Callable[[Subject], Iterator[CheckpointProblem]], ...] = (
@@ -28,6 +29,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[CheckpointProblem]], ...] = (
     config_shapes,
     fused_linears,
     listed_linears,
+    served_windows,
 )
 
 

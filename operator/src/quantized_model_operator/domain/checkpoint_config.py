@@ -109,8 +109,8 @@ class ModelConfig:
     """Keys and values are kept compressed (DeepSeek V2 and V3)."""
     has_linear_attention: bool
     """Some layers keep a state instead of keys and values."""
-    has_qkv_biases: bool
-    """False only where config.json takes them away from a family that has them."""
+    has_attention_bias: bool
+    """config.json adds biases to q, k and v of a family that has none by itself."""
     known_architecture: bool
     """Whether its family is known here; of others nothing is demanded that tensors can tell."""
     needs_remote_code: bool
@@ -167,7 +167,7 @@ def parse_config(document: Mapping[str, Any]) -> ModelConfig:
         shared_intermediate_size=_shared_intermediate_size(merged, numbers),
         has_latent_attention=number_in(merged, ("kv_lora_rank",)) > 0,
         has_linear_attention=window.has_other_layers,
-        has_qkv_biases=merged.get("qkv_bias") is not False,
+        has_attention_bias=merged.get("attention_bias") is True,
         known_architecture=known,
         needs_remote_code=bool(document.get("auto_map")),
     )

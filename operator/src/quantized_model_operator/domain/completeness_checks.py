@@ -85,7 +85,9 @@ def _missing_everywhere(seen: Subject) -> list[str]:
     config = seen.config
     return [
         *missing_experts(seen.layers, config.experts),
-        *missing_of_family(config.model_type, seen.layers, has_biases=config.has_qkv_biases),
+        *missing_of_family(
+            config.model_type, seen.layers, has_attention_bias=config.has_attention_bias
+        ),
     ]
 
 

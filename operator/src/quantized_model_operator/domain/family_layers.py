@@ -25,7 +25,7 @@ class FamilyLayer:
     dense: tuple[str, ...] = ("mlp.gate_up_proj", "mlp.down_proj")
     sparse: tuple[str, ...] = ()
     biases: tuple[str, ...] = ()
-    """Modules with a bias."""
+    """Modules that have a bias in vLLM whatever config.json says."""
 
 
 _SHARED = ("mlp.shared_expert.gate_up_proj", "mlp.shared_expert.down_proj")
@@ -49,27 +49,33 @@ FAMILIES: Mapping[str, FamilyLayer] = {
 """By ``model_type``. Source: vLLM 0.33.0, model_executor/models, and Transformers 5.23, modelling
 files of these families, checked 2026-11."""
 
-_UNKNOWN = FamilyLayer(always=(), dense=())
+
+UNIFORM_WINDOWS = frozenset({"qwen2", "qwen3"})
+"""Families whose layers have a window all or none. Source: vLLM 0.20.2 to 0.33.0, the assertion
+in models/qwen2.py, checked 2026-11."""
 
 
 def missing_of_family(
-    model_type: str, layers: Mapping[int, Layer], *, has_biases: bool
+    model_type: str, layers: Mapping[int, Layer], *, has_attention_bias: bool
 ) -> Iterator[str]:
     """Full names of modules (``name.*``) and biases that the family has and a layer lacks."""
-    family = FAMILIES.get(model_type, _UNKNOWN)
+    family = FAMILIES.get(model_type)
+    if family is None:
+        return
+    biases = _BIASES if has_attention_bias else family.biases
     for number, layer in sorted(layers.items()):
-        for name in _lacking(family, layer, has_biases=has_biases):
+        for name in _lacking(family, layer, biases):
             yield f"{layer.stack}.{number}.{name}"
 
 
-def _lacking(family: FamilyLayer, layer: Layer, *, has_biases: bool) -> Iterator[str]:
+def _lacking(family: FamilyLayer, layer: Layer, biases: tuple[str, ...]) -> Iterator[str]:
     is_sparse = any(map(is_expert, layer.modules))
     for name in (*family.always, *(family.sparse if is_sparse else family.dense)):
         parts = _parts(name)
         if name not in layer.modules and not all(part in layer.modules for part in parts):
             lost = [part for part in parts if part not in layer.modules]
             yield from (f"{part}.*" for part in lost or [name])
-    for name in family.biases if has_biases else ():
+    for name in biases:
         if name in layer.modules and "bias" not in layer.modules[name]:
             yield f"{name}.bias"
 

@@ -6,7 +6,7 @@ from quantized_model_operator.domain.checkpoint import CheckpointProblem
 from quantized_model_operator.domain.checkpoint_config import ModelConfig
 from quantized_model_operator.domain.checkpoint_subject import Subject
 from quantized_model_operator.domain.engine_names import engine_name, is_expert
-from quantized_model_operator.domain.family_layers import FAMILIES
+from quantized_model_operator.domain.family_layers import FAMILIES, UNIFORM_WINDOWS
 from quantized_model_operator.domain.readable_text import first_and_count
 from quantized_model_operator.domain.rule_lookup import disagreement, unlike_parts
 from quantized_model_operator.domain.tensor_layout import (
@@ -74,6 +74,18 @@ def config_shapes(seen: Subject) -> Iterator[CheckpointProblem]:
             reason="ShapesDisagree",
             message=f"{first_and_count(names)} {text}; config.json or the weights belong to "
             "another model: restore the right pair",
+        )
+
+
+def served_windows(seen: Subject) -> Iterator[CheckpointProblem]:
+    """A family whose attention is windowed in all layers or none does not mix them."""
+    config = seen.config
+    if config.full_attention_layers and config.model_type in UNIFORM_WINDOWS:
+        yield CheckpointProblem(
+            reason="ConfigInvalid",
+            message=f"config.json gives {config.layers - config.full_attention_layers} of "
+            f"{config.layers} layers an attention window, which vLLM does not serve in models of "
+            f"type {config.model_type}; set use_sliding_window to false",
         )
 
 
