@@ -38,7 +38,8 @@ def test_for_a_manifest_fields_and_the_patch_are_told() -> None:
     assert told == [
         "spec.engine.maxModelLen: 4096",
         "remove spec.engine.dtype",
-        f"kubectl --namespace zoo patch quantizedmodel otter --type merge --patch '{patch}'",
+        "kubectl --namespace zoo patch quantizedmodel otter --type merge \\",
+        f"  --patch '{patch}'",
     ]
 
 

@@ -23,9 +23,13 @@ from quantized_model_operator.cli.plan_answer import (
 )
 from quantized_model_operator.cli.plan_hardware import Hardware, NoClusterError, hardware_of
 from quantized_model_operator.cli.plan_options import plan_options
-from quantized_model_operator.cli.plan_subject import PlanOptions, Subject, subject_of
+from quantized_model_operator.cli.plan_subject import (
+    PlanOptions,
+    RefusedManifestError,
+    Subject,
+    subject_of,
+)
 from quantized_model_operator.domain.cluster_state import ModelKey
-from quantized_model_operator.domain.outcome import InvalidModelError
 
 
 @click.command(context_settings={"max_content_width": 100})
@@ -46,8 +50,8 @@ def plan(target: str, output: str, device: str | None, **typed: Any) -> int:  # 
         subject = subject_of(target, options)
         read = read_checkpoint(subject.source, subject.revision)
         hardware, hint = _hardware(subject, options)
-    except InvalidModelError as error:
-        return _show_answer(output, refused(error.problems), None, None, None)
+    except RefusedManifestError as error:
+        return _show_answer(output, refused(error.problems), None, None, error.model)
     except (UnreadableSourceError, NoClusterError) as error:
         raise click.ClickException(str(error)) from error
     model = subject.model.key if subject.model else None

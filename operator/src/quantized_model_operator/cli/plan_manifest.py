@@ -34,6 +34,13 @@ def chosen_manifest(file: str, name: str | None) -> Mapping[str, Any]:
     raise click.ClickException(_why_not_one(file, documents, models, name))
 
 
+def key_of(content: Mapping[str, Any]) -> ModelKey:
+    """Namespace and name; without a namespace kubectl's own is meant."""
+    written = content.get("metadata")
+    metadata = written if isinstance(written, Mapping) else {}
+    return ModelKey(str(metadata.get("namespace") or "default"), str(metadata.get("name", "")))
+
+
 def resolved(
     content: Mapping[str, Any], settings: Settings
 ) -> tuple[ResolvedModel, ServingRequest]:
@@ -45,7 +52,6 @@ def resolved(
     """
     written = content.get("metadata")
     metadata = written if isinstance(written, Mapping) else {}
-    name, namespace = str(metadata.get("name", "")), str(metadata.get("namespace") or "default")
     status = content.get("status")
     model = {
         **content,
@@ -56,7 +62,7 @@ def resolved(
         claim: ObservedClaim(name=claim, uid="", phase="Bound", access_modes=("ReadWriteMany",))
         for claim in claim_names(model)
     }
-    observed = Observed(key=ModelKey(namespace, name), model=model, claims=claims)
+    observed = Observed(key=key_of(content), model=model, claims=claims)
     resolved_model = resolve(observed, settings)
     return resolved_model, learned_request(resolved_model, observed)
 

@@ -39,7 +39,9 @@ def remedy(suggestion: Mapping[str, Any], model: ModelKey | None) -> Iterator[st
         yield f"remove {field}" if value is None else f"{field}: {json.dumps(value)}"
     namespace = f"--namespace {model.namespace} " if model.namespace != "default" else ""
     patch = json.dumps({"spec": suggestion})
-    yield f"kubectl {namespace}patch quantizedmodel {model.name} --type merge --patch '{patch}'"
+    # Broken where a shell goes on: a terminal breaks long lines anywhere.
+    yield f"kubectl {namespace}patch quantizedmodel {model.name} --type merge \\"
+    yield f"  --patch '{patch}'"
 
 
 def _fields(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:  # noqa: ANN401 - JSON

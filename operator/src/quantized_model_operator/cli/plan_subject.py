@@ -11,7 +11,9 @@ from quantized_model_operator.cli.checkpoint_source import CLAIM_PREFIX, HUB_PRE
 from quantized_model_operator.cli.gpu_names import NamedGpu
 from quantized_model_operator.cli.vllm_values import AUTO_LENGTH
 from quantized_model_operator.domain.accelerators import DEFAULT_RESOURCE_NAME
+from quantized_model_operator.domain.cluster_state import ModelKey
 from quantized_model_operator.domain.model import ResolvedModel
+from quantized_model_operator.domain.outcome import InvalidModelError, Problem
 from quantized_model_operator.domain.plan_values import ServingRequest
 from quantized_model_operator.domain.quantization import Device
 from quantized_model_operator.settings import Settings
@@ -56,10 +58,19 @@ class Subject:
     """``None`` for a checkpoint without a manifest."""
 
 
+class RefusedManifestError(Exception):
+    """The operator would refuse the manifest's spec as it is written."""
+
+    def __init__(self, model: ModelKey, problems: tuple[Problem, ...]) -> None:
+        super().__init__(model, problems)
+        self.model = model
+        self.problems = problems
+
+
 def subject_of(target: str, options: PlanOptions) -> Subject:
     """The checkpoint or the manifest that the target names, with the options applied.
 
-    ``InvalidModelError`` when the operator would refuse the manifest's spec as it is written.
+    ``RefusedManifestError`` when the operator would refuse the manifest as it is written.
     """
     if target.startswith(CLAIM_PREFIX):
         raise click.ClickException(_claim_sentence(target, "name instead"))
@@ -86,10 +97,17 @@ def _checkpoint_subject(target: str, options: PlanOptions) -> Subject:
 
 def _manifest_subject(file: str, options: PlanOptions) -> Subject:
     # Late: the types of the API are needed for manifests only.
-    from quantized_model_operator.cli.plan_manifest import chosen_manifest, resolved  # noqa: PLC0415
+    from quantized_model_operator.cli.plan_manifest import (  # noqa: PLC0415
+        chosen_manifest,
+        key_of,
+        resolved,
+    )
 
     content = _on_device(chosen_manifest(file, options.name), options.device)
-    model, request = resolved(content, SETTINGS)
+    try:
+        model, request = resolved(content, SETTINGS)
+    except InvalidModelError as error:
+        raise RefusedManifestError(key_of(content), error.problems) from error
     source = options.checkpoint or model.source.uri
     if source.startswith(CLAIM_PREFIX):
         raise click.ClickException(_claim_sentence(source, "add --checkpoint with"))
