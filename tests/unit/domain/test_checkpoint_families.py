@@ -62,8 +62,8 @@ def qwen_moe() -> Tensors:
     """A dense first layer, then experts and a shared expert; q, k and v have biases."""
     made = ends() | attention("model.layers.0") | multilayer("model.layers.0")
     for number in range(LAYERS):
-        names = (f"model.layers.{number}.self_attn.{name}.bias" for name in ATTENTION[:3])
-        made |= {name: plain(SIZE) for name in names}
+        biased = f"model.layers.{number}.self_attn"
+        made |= {f"{biased}.{name}.bias": plain(SIZE) for name in ATTENTION[:3]}
     for number in range(1, LAYERS):
         layer = f"model.layers.{number}"
         names = [f"experts.{expert}" for expert in range(EXPERTS)] + ["shared_expert"]
