@@ -128,6 +128,10 @@ bench: $(READY) ## Measure reconcile speed, memory and writes
 bench-planning: $(READY) ## Measure what a plan costs, as a command and in the operator
 	@PYTHONPATH=tests $(PY) tests/bench/planning.py
 
+.PHONY: bench-failures
+bench-failures: $(READY) ## Measure how soon the reason of a failed vLLM stands in the status
+	@PYTHONPATH=tests:tests/cluster:tests/demo $(PY) tests/bench/failure_latency.py
+
 .PHONY: requirements
 requirements: $(READY) ## Resolve all pinned requirements anew
 	@tests/tools/lock.sh

@@ -1,0 +1,3 @@
+module qmo.test/bench/replay
+
+go 1.26.0
