@@ -187,6 +187,7 @@ def test_plugins_of_an_own_image_are_trusted() -> None:
         ({"args": ["--enable-chunked-prefill"]}, "chunked_prefill", True),
         ({"version": "0.33.0", "args": ["--disable-chunked-p"]}, "chunked_prefill", False),
         ({"version": "0.27.0", "args": ["--enforce-eager"]}, "enforce_eager", True),
+        ({"args": ["-ep"]}, "expert_parallel", True),
         ({"args": ["--linear-backend=marlin"]}, "linear_backend", "marlin"),
         ({"args": ["--attention-backend", "triton_attn"]}, "attention_backend", "TRITON_ATTN"),
         (

@@ -32,6 +32,7 @@ from quantized_model_operator.domain.engine_version import (
 )
 from quantized_model_operator.domain.model import (
     CacheKind,
+    Canary,
     EngineVariable,
     PodSettings,
     ResolvedModel,
@@ -203,6 +204,7 @@ def _invalid(field: str, what: str) -> Problem:
 def _resolved(spec: QuantizedModelSpec, observed: Observed, settings: Settings) -> ResolvedModel:
     cache = _cache(spec.cache, spec.model.uri, observed)
     inputs = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    canary = spec.engine.canary
     return ResolvedModel(
         key=observed.key,
         uid=observed.uid,
@@ -217,6 +219,7 @@ def _resolved(spec: QuantizedModelSpec, observed: Observed, settings: Settings) 
             EngineVariable(name=item.name, value=item.value, secret=_secret(item.secret_key_ref))
             for item in spec.engine.env or ()
         ),
+        canary=Canary(prompt=canary.prompt, expect=canary.expect) if canary else None,
         cpu=str(spec.hardware.cpu or ""),
         memory=str(spec.hardware.memory or ""),
         resource_name=spec.hardware.resource_name,
@@ -269,6 +272,7 @@ def _request(spec: QuantizedModelSpec, settings: Settings) -> ServingRequest:
         max_num_batched_tokens=engine.max_num_batched_tokens,
         enforce_eager=hardware.device is Device.CPU or switches.enforce_eager,
         chunked_prefill=switches.chunked_prefill,
+        expert_parallel=switches.expert_parallel,
         linear_backend=switches.linear_backend,
         attention_backend=switches.attention_backend,
         length_may_exceed=any(item.name == _ALLOW_LONG for item in engine.env or ()),

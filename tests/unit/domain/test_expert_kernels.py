@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,10 +18,12 @@ from quantized_model_operator.domain.expert_kernels import (
     fallback_group_size,
     marlin_takes,
 )
+from quantized_model_operator.domain.expert_parallel import with_whole_experts
 from quantized_model_operator.domain.kernels import gpu_kernels
-from quantized_model_operator.domain.linear_layers import LinearLayer, rank_layers
+from quantized_model_operator.domain.linear_layers import LinearLayer, linear_layers, rank_layers
+from quantized_model_operator.domain.serving_plan import ServingPlan, plan_serving
 from quantized_model_operator.domain.tensor_parallel import legal_sizes, tensor_parallel_verdict
-from unit.domain.model_shapes import changed
+from unit.domain.model_shapes import H100, QWEN2_7B_INT4, changed, gpu_refused, gpu_request
 from unit.domain.rule_pairs import MOE, experts
 
 if TYPE_CHECKING:
@@ -181,3 +184,25 @@ def test_legal_sizes_of_sparse_models_have_kernels(
         assert facts.mixture is not None
         assert facts.mixture.expert_intermediate_size % size == 0
         assert facts.mixture.experts >= size
+
+
+def test_whole_experts_are_no_obstacle() -> None:
+    """Experts that are given out whole allow sizes that would split them too narrow."""
+    request = gpu_request(gpus_per_replica=8)
+    problem = gpu_refused(MOE, [H100], gpus_per_replica=8)
+    assert problem.rule == "a-kernel-takes-the-experts"
+    assert "--enable-expert-parallel" in problem.message
+    plan = plan_serving(MOE, replace(request, expert_parallel=True), [H100])
+    assert isinstance(plan, ServingPlan)
+    assert plan.tensor_parallel_size == 8
+
+
+def test_whole_experts_change_nothing_else() -> None:
+    """All linears keep their shapes, and a model without experts its legal sizes."""
+    whole = with_whole_experts(MOE)
+    shapes = [(item.name, item.in_features, item.out_features) for item in linear_layers(MOE)]
+    assert [
+        (item.name, item.in_features, item.out_features) for item in linear_layers(whole)
+    ] == shapes
+    assert all(layer.whole == (layer.kind == "expert") for layer in linear_layers(whole))
+    assert legal_sizes(with_whole_experts(QWEN2_7B_INT4), 16) == legal_sizes(QWEN2_7B_INT4, 16)

@@ -55,6 +55,7 @@ class EngineSwitches:
 
     enforce_eager: bool = False
     chunked_prefill: bool = True
+    expert_parallel: bool = False
     linear_backend: str = ""
     attention_backend: str = ""
 
@@ -87,6 +88,7 @@ def engine_switches(arguments: Sequence[str], table: ArgumentTable | None) -> En
     return EngineSwitches(
         enforce_eager=values.get("enforce_eager") is True,
         chunked_prefill=values.get("enable_chunked_prefill") is not False,
+        expert_parallel=values.get("enable_expert_parallel") is True,
         linear_backend=str(values.get("linear_backend", "")),
         attention_backend=str(values.get("attention_backend", "")).upper(),
     )

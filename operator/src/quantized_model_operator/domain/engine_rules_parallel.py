@@ -77,7 +77,8 @@ A_KERNEL_TAKES_THE_EXPERTS = EngineRule(
     holds="Marlin takes a GPU's part of each expert (hidden size a multiple of 128, whole "
     "groups), or groups of 32 or more remain after halving.",
     vllm_says="No WNA16 MoE backend supports the deployment configuration. | AssertionError",
-    remedy="Set spec.hardware.gpusPerReplica to a smaller size.",
+    remedy="Set spec.hardware.gpusPerReplica to a smaller size, or add --enable-expert-parallel "
+    "to spec.engine.args.",
     source="vLLM 0.20.2 to 0.33.0 fused_moe/oracle/int_wna16.py and moe_wna16.py, 2026-11",
     checked_by=_VERDICT,
     reason=_REASON,

@@ -52,9 +52,10 @@ def expert_kernel(
 
 def expert_shape(layer: LinearLayer, hidden_size: int) -> ExpertShape:
     """The shape that a rank's part of gate+up or of down shows."""
+    gate_up = layer.name.endswith("gate_up_proj")
     return ExpertShape(
         hidden_size=hidden_size,
-        intermediate_size=layer.in_features if layer.row_parallel else layer.out_features // 2,
+        intermediate_size=layer.out_features // 2 if gate_up else layer.in_features,
         group_size=layer.group_size,
     )
 

@@ -12,7 +12,10 @@ from quantized_model_operator.domain.engine_rules_memory import (
     A_REQUEST_FITS,
     WEIGHTS_LEAVE_ROOM,
 )
-from quantized_model_operator.domain.engine_rules_parallel import A_NODE_HAS_THE_GPUS
+from quantized_model_operator.domain.engine_rules_parallel import (
+    A_KERNEL_TAKES_THE_EXPERTS,
+    A_NODE_HAS_THE_GPUS,
+)
 from quantized_model_operator.domain.engine_version import NEWEST_KNOWN_VERSION, EngineVersion
 from quantized_model_operator.domain.gpu_candidates import Candidate
 from quantized_model_operator.domain.gpu_fit import Fit
@@ -44,6 +47,8 @@ def illegal_size(facts: CheckpointFacts, size: int) -> Iterable[Problem]:
         if nearest is not None
         else "quantise it again with another group size"
     )
+    if verdict.rule == A_KERNEL_TAKES_THE_EXPERTS.id:
+        remedy += ", or add --enable-expert-parallel to spec.engine.args"
     yield replace(
         RULES[verdict.rule].problem(
             f"This model cannot be split over {size} GPUs: {verdict.message}; {remedy}",
@@ -72,7 +77,9 @@ def gpu_refusal(
     best = max(allowed, key=lambda fit: fit.sure_length)
     if request.max_model_length is not None and best.sure_length > 0:
         return _length_refusal(request, best, fits)
-    return _memory_refusal(max(allowed, key=lambda fit: fit.memory.expected_kv_bytes))
+    return _memory_refusal(
+        request, max(allowed, key=lambda fit: fit.memory.expected_kv_bytes), fits
+    )
 
 
 def with_suggestions(problem: Problem, fits: Sequence[Fit]) -> Problem:
@@ -173,10 +180,22 @@ def _length_refusal(request: ServingRequest, best: Fit, fits: Sequence[Fit]) -> 
     )
 
 
-def _memory_refusal(best: Fit) -> Problem:
-    total_gib = best.candidate.accelerator.memory_bytes / GIB
-    weights_gib = best.memory.weights_bytes / GIB
+def _memory_refusal(request: ServingRequest, best: Fit, fits: Sequence[Fit]) -> Problem:
+    """More GPUs of these nodes when they would do; else others have to be found."""
+    total_bytes = best.candidate.accelerator.memory_bytes
+    share = request.gpu_memory_utilization
+    usable_gib = total_bytes * (share or 1) / GIB
+    limit = "GPU" if share is None else f"GPU that gpuMemoryUtilization {share:g} allows"
+    taken = (
+        f"On {_described(best)} the weights take {best.memory.weights_bytes / GIB:.1f} of "
+        f"{usable_gib:.1f} GiB per {limit}, which leaves no room for a KV cache"
+    )
+    more = next((fit for fit in fits if fit.length is not None), None)
+    if more is None:
+        return WEIGHTS_LEAVE_ROOM.problem(f"{taken}: use more or larger GPUs")
+    size = more.tensor_parallel_size
     return WEIGHTS_LEAVE_ROOM.problem(
-        f"On {_described(best)} the weights take {weights_gib:.1f} of {total_gib:.1f} GiB per "
-        "GPU, which leaves no room for a KV cache: use more or larger GPUs"
+        f"{taken}: set gpusPerReplica to {size}, which fits as {_described(more)}",
+        _gpus(size),
+        "spec.hardware.gpusPerReplica",
     )

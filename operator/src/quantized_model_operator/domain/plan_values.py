@@ -42,6 +42,8 @@ class ServingRequest:
     enforce_eager: bool = False
     chunked_prefill: bool = True
     """Whether long prompts are cut into several steps; the user's arguments may switch it off."""
+    expert_parallel: bool = False
+    """Whether the user's arguments give experts out whole instead of splitting each."""
     linear_backend: str = ""
     """Kernel that the user's arguments name for dense linears; empty or ``auto``: vLLM's choice."""
     attention_backend: str = ""
