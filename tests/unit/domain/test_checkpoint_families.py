@@ -124,7 +124,10 @@ def multimodal() -> Tensors:
 
 FAMILIES: dict[str, tuple[Tensors, dict[str, Any]]] = {
     "MixtralForCausalLM": (mixtral(), {"model_type": "mixtral", "num_local_experts": EXPERTS}),
-    "Qwen2MoeForCausalLM": (qwen_moe(), {"model_type": "qwen2_moe", "num_experts": EXPERTS}),
+    "Qwen2MoeForCausalLM": (
+        qwen_moe(),
+        {"model_type": "qwen2_moe", "num_experts": EXPERTS, "mlp_only_layers": [0]},
+    ),
     "Gemma3ForCausalLM": (gemma(), {"model_type": "gemma3_text", "tie_word_embeddings": None}),
     "Phi3ForCausalLM": (phi3(), {"model_type": "phi3"}),
     "Qwen3NextForCausalLM": (

@@ -125,6 +125,33 @@ def test_experts_are_as_many_as_declared(family: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "changes", [{"decoder_sparse_step": 2}, {"mlp_only_layers": [0]}, {"mlp_only_layers": [0, 1]}]
+)
+def test_experts_are_where_the_config_says(changes: dict[str, Any]) -> None:
+    """A layer with experts where config.json declares none ends vLLM, and so does the reverse."""
+    matching = {**config("qwen3_moe"), **changes}
+    assert inspect_checkpoint(as_evidence(header_set(matching, model_tensors(matching)))).facts
+    (problem,) = problems("qwen3_moe", tensors("qwen3_moe"), **changes)
+    assert problem.reason == "ShapesDisagree"
+    assert "model.layers.0" in problem.message
+    assert "decoder_sparse_step, mlp_only_layers" in problem.message
+    (reverse,) = inspect_checkpoint(
+        as_evidence(header_set(config("qwen3_moe"), model_tensors(matching)))
+    ).problems
+    assert reverse.reason == "ShapesDisagree"
+
+
+def test_a_mixture_without_a_shared_expert_is_sound() -> None:
+    """Where its size is 0 nothing of it is missed, but the gate that vLLM has all the same."""
+    changes = {"shared_expert_intermediate_size": 0}
+    left = {name: t for name, t in tensors("qwen2_moe").items() if ".shared_expert." not in name}
+    assert problems("qwen2_moe", left, **changes) == ()
+    without_gate = {name: t for name, t in left.items() if ".shared_expert_gate." not in name}
+    (problem,) = problems("qwen2_moe", without_gate, **changes)
+    assert "shared_expert_gate" in problem.message
+
+
 @pytest.mark.parametrize("family", ["mixtral", "qwen2_moe", "qwen3_moe"])
 def test_experts_have_the_size_of_the_config(family: str) -> None:
     """An expert size of another model is told with both sizes."""

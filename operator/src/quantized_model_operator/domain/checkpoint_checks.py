@@ -15,6 +15,7 @@ from quantized_model_operator.domain.completeness_checks import (
 from quantized_model_operator.domain.rule_lookup import fused_linears, listed_linears
 from quantized_model_operator.domain.shape_checks import (
     config_shapes,
+    declared_experts,
     declared_shapes,
     known_dtypes,
     served_windows,
@@ -27,6 +28,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[CheckpointProblem]], ...] = (
     known_dtypes,
     declared_shapes,
     config_shapes,
+    declared_experts,
     fused_linears,
     listed_linears,
     served_windows,

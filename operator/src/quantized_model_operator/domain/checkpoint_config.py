@@ -75,6 +75,9 @@ TIED_BY_DEFAULT = frozenset({"bloom", "cohere", "cohere2", "falcon", "gemma", "g
 5.23, configuration classes, checked 2026-11."""
 
 
+_SPARSE_BY_STEP = frozenset({"mixtral", "qwen2_moe", "qwen3_moe"})
+
+
 class InvalidConfigError(ValueError):
     """config.json does not describe a model; the text is a whole sentence with the remedy."""
 
@@ -105,6 +108,8 @@ class ModelConfig:
     experts_per_token: int
     expert_intermediate_size: int
     shared_intermediate_size: int
+    dense_layers: frozenset[int] | None
+    """Layers that have no experts in a model with experts; ``None`` where no rule is known."""
     has_latent_attention: bool
     """Keys and values are kept compressed (DeepSeek V2 and V3)."""
     has_linear_attention: bool
@@ -165,6 +170,7 @@ def parse_config(document: Mapping[str, Any]) -> ModelConfig:
         experts_per_token=numbers["num_experts_per_tok"],
         expert_intermediate_size=numbers["expert_intermediate_size"],
         shared_intermediate_size=_shared_intermediate_size(merged, numbers),
+        dense_layers=_dense_layers(merged, numbers),
         has_latent_attention=number_in(merged, ("kv_lora_rank",)) > 0,
         has_linear_attention=window.has_other_layers,
         has_attention_bias=merged.get("attention_bias") is True,
@@ -216,6 +222,17 @@ def _stated_tied(document: Mapping[str, Any], merged: Mapping[str, Any]) -> bool
         if isinstance(value, bool):
             return value
     return None
+
+
+def _dense_layers(document: Mapping[str, Any], numbers: Mapping[str, int]) -> frozenset[int] | None:
+    """Source: vLLM 0.33.0, models/mixtral.py, qwen2_moe.py and qwen3_moe.py, checked 2026-11."""
+    layers = range(numbers["num_hidden_layers"])
+    if not numbers["num_experts"] or document.get("model_type") not in _SPARSE_BY_STEP:
+        return None
+    step = number_in(document, ("decoder_sparse_step",)) or 1
+    stated = document.get("mlp_only_layers")
+    only = stated if isinstance(stated, list) else []
+    return frozenset(number for number in layers if (number + 1) % step or number in only)
 
 
 def _shared_intermediate_size(document: Mapping[str, Any], numbers: Mapping[str, int]) -> int:

@@ -86,7 +86,10 @@ def _missing_everywhere(seen: Subject) -> list[str]:
     return [
         *missing_experts(seen.layers, config.experts),
         *missing_of_family(
-            config.model_type, seen.layers, has_attention_bias=config.has_attention_bias
+            config.model_type,
+            seen.layers,
+            has_attention_bias=config.has_attention_bias,
+            has_shared=config.shared_intermediate_size > 0,
         ),
     ]
 

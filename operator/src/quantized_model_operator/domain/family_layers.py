@@ -56,7 +56,7 @@ in models/qwen2.py, checked 2026-11."""
 
 
 def missing_of_family(
-    model_type: str, layers: Mapping[int, Layer], *, has_attention_bias: bool
+    model_type: str, layers: Mapping[int, Layer], *, has_attention_bias: bool, has_shared: bool
 ) -> Iterator[str]:
     """Full names of modules (``name.*``) and biases that the family has and a layer lacks."""
     family = FAMILIES.get(model_type)
@@ -65,7 +65,8 @@ def missing_of_family(
     biases = _BIASES if has_attention_bias else family.biases
     for number, layer in sorted(layers.items()):
         for name in _lacking(family, layer, biases):
-            yield f"{layer.stack}.{number}.{name}"
+            if has_shared or not name.startswith("mlp.shared_expert."):
+                yield f"{layer.stack}.{number}.{name}"
 
 
 def _lacking(family: FamilyLayer, layer: Layer, biases: tuple[str, ...]) -> Iterator[str]:

@@ -89,6 +89,25 @@ def served_windows(seen: Subject) -> Iterator[CheckpointProblem]:
         )
 
 
+def declared_experts(seen: Subject) -> Iterator[CheckpointProblem]:
+    """Layers have experts exactly where config.json says so."""
+    dense = seen.config.dense_layers
+    if dense is None:
+        return
+    wrong = [
+        f"{layer.stack}.{number}"
+        for number, layer in seen.layers.items()
+        if any(map(is_expert, layer.modules)) is (number in dense)
+    ]
+    if wrong:
+        yield CheckpointProblem(
+            reason="ShapesDisagree",
+            message=f"{first_and_count(wrong)} has experts where config.json declares none, or "
+            "none where it declares some (decoder_sparse_step, mlp_only_layers); restore the right "
+            "config.json",
+        )
+
+
 def _sizes(seen: Subject) -> Iterator[tuple[str, tuple[int, ...], tuple[int, int]]]:
     """Name, actual and expected size of everything whose size follows from the config."""
     name = seen.beside("embed_tokens")
