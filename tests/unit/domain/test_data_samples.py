@@ -67,6 +67,13 @@ def test_reordered_rows_need_act_order() -> None:
     assert problems(reordered, Recipe(quantization={"group_size": -1})) == []
 
 
+def test_groups_that_were_never_written_tell_nothing() -> None:
+    """All groups zero is no order of rows, and vLLM reads none; zeros in scales are damage."""
+    assert problems(replaced("g_idx", b"\0")) == []
+    both = {**replaced("g_idx", b"\0"), "scales": replaced("scales", b"\0")["scales"]}
+    assert [problem.reason for problem in problems(both)] == ["ShardDamaged"]
+
+
 def test_a_large_model_is_sampled_sparsely() -> None:
     """The number of samples is bounded, and they are spread over all tensors."""
     contents = {f"model.layers.{n}.up.scales": Tensor("F16", (1,), b"ab") for n in range(5000)}

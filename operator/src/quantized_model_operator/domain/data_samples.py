@@ -101,8 +101,10 @@ def _is_reordered(tensor: str, content: bytes, settings: QuantizationSettings) -
     declared = settings.declared_for(tensor.removesuffix(_INDEX))
     if settings.desc_act or declared is None or declared[1] < 1:
         return False
-    group_size = declared[1]
-    return any(group != row // group_size for row, group in enumerate(_groups(content)))
+    groups = _groups(content)
+    if not any(groups):
+        return False  # never written: nobody reads it, and it tells nothing of the order
+    return any(group != row // declared[1] for row, group in enumerate(groups))
 
 
 def _groups(content: bytes) -> Sequence[int]:
