@@ -16,6 +16,7 @@ from quantized_model_operator.cluster.parsing import (
     slim_pod,
 )
 
+STAMP = "2026-03-01T12:00:00Z"
 POD: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -107,6 +108,18 @@ def test_a_slim_pod_is_small_and_stable() -> None:
     touched = {**POD, "metadata": {**POD["metadata"], "annotations": {"large": "y"}}}
     assert slim_pod(touched) == slim_pod(POD)
     assert len(str(slim_pod(POD))) < len(str(POD)) / 2
+
+
+@pytest.mark.parametrize("slim", [False, True])
+def test_a_pod_that_is_being_prepared(slim: bool) -> None:  # noqa: FBT001 - a parameter
+    """When it got its node, and that its volumes or network are missing, also after slimming."""
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": STAMP}
+    unprepared = {"type": "PodReadyToStartContainers", "status": "False"}
+    body = {"metadata": {"name": "a"}, "status": {"conditions": [scheduled, unprepared]}}
+    pod = pod_from(slim_pod(body) if slim else body)
+    assert (pod.scheduled_at, pod.prepared) == (datetime(2026, 3, 1, 12, tzinfo=UTC), False)
+    plain = pod_from({"metadata": {"name": "a"}})
+    assert (plain.scheduled_at, plain.prepared) == (None, True)
 
 
 def test_devices_are_counted_by_node() -> None:

@@ -109,6 +109,7 @@ REASONS: dict[str, str] = {
     "AnswersDamaged": "vLLM started, but its answer to the first request was not sane.",
     "ContainerFailed": "A container of the pod cannot run.",
     "Evicted": "The node evicted the pod.",
+    "PodNotPrepared": "The kubelet cannot mount a volume of a pod, or make its network.",
     "NodeLost": "The node of a pod no longer reports.",
     "EngineDiffersFromPlan": "vLLM serves, and reports something else than was planned.",
     "DeadlineExceeded": "The rollout made no progress within its deadline.",

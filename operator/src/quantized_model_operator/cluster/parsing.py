@@ -34,7 +34,7 @@ def slim_pod(body: Json) -> Json:
         owner for owner in body["metadata"].get("ownerReferences") or () if owner.get("controller")
     ]
     spec, status = body.get("spec") or {}, _only(body.get("status") or {}, _POD_STATUS)
-    status["conditions"] = [_only(item, _CONDITION) for item in status.get("conditions") or ()]
+    status["conditions"] = [_slim_condition(item) for item in status.get("conditions") or ()]
     containers = {
         group: [_slim_container(item) for item in spec.get(group) or ()]
         for group in ("initContainers", "containers")
@@ -122,6 +122,8 @@ def pod_from(body: Json) -> ObservedPod:
             *_containers(body, "containers", "containerStatuses", init=False),
         ),
         devices=_devices(body.get("spec") or {}),
+        scheduled_at=_scheduled_at(status),
+        prepared=_condition(status, "PodReadyToStartContainers").get("status") != "False",
     )
 
 
@@ -146,6 +148,12 @@ def time_from(text: str | None) -> datetime | None:
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _ENDED_PHASES = frozenset({"Succeeded", "Failed"})
+
+
+def _slim_condition(condition: Json) -> Json:
+    """Times of the others change without news."""
+    since = ("lastTransitionTime",) if condition.get("type") == "PodScheduled" else ()
+    return _only(condition, (*_CONDITION, *since))
 
 
 def _slim_container(body: Json) -> Json:
@@ -206,6 +214,12 @@ def _end(terminated: Json | None) -> ContainerEnd | None:
 def _unschedulable_message(status: Json) -> str:
     scheduled = _condition(status, "PodScheduled")
     return scheduled.get("message") or "" if scheduled.get("status") == "False" else ""
+
+
+def _scheduled_at(status: Json) -> datetime | None:
+    scheduled = _condition(status, "PodScheduled")
+    is_scheduled = scheduled.get("status") == "True"
+    return time_from(scheduled.get("lastTransitionTime")) if is_scheduled else None
 
 
 def _condition(status: Json, kind: str) -> Json:

@@ -92,6 +92,9 @@ class ObservedPod:
     """Init containers first, in order."""
     devices: Mapping[str, int] = field(default_factory=dict)
     """Extended resources that its containers ask for, for example ``{"nvidia.com/gpu": 2}``."""
+    scheduled_at: datetime | None = None
+    prepared: bool = True
+    """False while the kubelet says that its volumes or its network are not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

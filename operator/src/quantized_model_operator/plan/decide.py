@@ -36,6 +36,7 @@ from quantized_model_operator.plan.learning import learned_request
 from quantized_model_operator.plan.nodes import eligible_nodes
 from quantized_model_operator.plan.plan import Plan, Recorded, ServingChoice
 from quantized_model_operator.plan.rules import Situation, verdict
+from quantized_model_operator.plan.unprepared import unprepared
 from quantized_model_operator.settings import Settings
 
 UNPLACED_BEFORE_REPLANNING = timedelta(minutes=10)
@@ -66,6 +67,7 @@ def plan(model: ResolvedModel, observed: Observed, now: datetime, settings: Sett
         fetch=fetch,
     )
     answer = verdict(situation)
+    late = unprepared(observed, now)
     return Plan(
         model=model,
         stage=answer.stage,
@@ -78,8 +80,13 @@ def plan(model: ResolvedModel, observed: Observed, now: datetime, settings: Sett
         serving=None if isinstance(serving, tuple) else serving,
         problems=answer.problems,
         removals=_removals(observed, checkpoint.inspection, fetch, recorded, source),
-        retry_after_seconds=answer.retry_after_seconds,
+        retry_after_seconds=_earlier(answer.retry_after_seconds, late.retry_after_seconds),
+        unprepared=late.pods,
     )
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    return min((item for item in (one, other) if item is not None), default=None)
 
 
 def recorded_on(observed: Observed) -> Recorded:

@@ -65,3 +65,5 @@ class Plan:
     problems: tuple[Problem, ...]
     removals: tuple[Removal, ...]
     retry_after_seconds: float | None
+    unprepared: tuple[str, ...] = ()
+    """Names of pods whose volumes or network are not there after a long time."""

@@ -15,6 +15,8 @@ class Scene:
 
     observed: Observed
     situation: Situation
+    unprepared: tuple[str, ...] = ()
+    """Names of pods that the kubelet could not prepare for a long time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

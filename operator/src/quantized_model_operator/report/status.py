@@ -25,7 +25,7 @@ from quantized_model_operator.report.details import (
 )
 from quantized_model_operator.report.engine_details import EngineTold, engine_told
 from quantized_model_operator.report.readiness import Readiness, readiness
-from quantized_model_operator.report.scene import Trouble
+from quantized_model_operator.report.scene import Scene, Trouble
 from quantized_model_operator.report.situation import situation
 from quantized_model_operator.report.trouble import pod_trouble, serving_trouble
 from quantized_model_operator.settings import Settings
@@ -159,11 +159,15 @@ def _trouble(plan: Plan, observed: Observed, state: Readiness) -> Trouble | None
     """What is wrong with the pods of the current stage."""
     if plan.stage is Stage.SERVE:
         settled = state.is_complete or not state.is_current
-        return None if settled else serving_trouble(observed, situation(plan, observed))
+        return None if settled else serving_trouble(_scene(plan, observed))
     step = plan.inspection if plan.stage is Stage.INSPECT else plan.fetch
     if step is None or step.pod is None or step.report is not None:
         return None
-    return pod_trouble(step.pod, observed, situation(plan, observed))
+    return pod_trouble(step.pod, _scene(plan, observed))
+
+
+def _scene(plan: Plan, observed: Observed) -> Scene:
+    return Scene(observed=observed, situation=situation(plan, observed), unprepared=plan.unprepared)
 
 
 def _ready(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from quantized_model_operator.domain.cluster_state import Observed, ObservedPod
-from quantized_model_operator.domain.failure_cause import Situation
 from quantized_model_operator.domain.well_known import (
     COMPONENT_LABEL,
     SERVING_CONTAINER,
@@ -36,15 +35,16 @@ def serving_pods(observed: Observed) -> tuple[ObservedPod, ...]:
     return tuple(sorted(pods, key=lambda pod: (pod.created_at, pod.name)))
 
 
-def serving_trouble(observed: Observed, situation: Situation) -> Trouble | None:
+def serving_trouble(scene: Scene) -> Trouble | None:
     """The first trouble among the pods of the newest revision; ``None`` when there is none.
 
     Pods of the revision before do not count: mending the spec must clear what they died of.
     """
+    observed = scene.observed
     pods = serving_pods(observed)
     newest = [pod for pod in pods if _revision(pod) == _revision(pods[-1])]
     for pod in reversed(newest):
-        found = pod_trouble(pod, observed, situation)
+        found = pod_trouble(pod, scene)
         if found:
             published = (observed.model.get("status") or {}).get("failure") or {}
             restarts = max(_restarts(pod) for pod in newest)
@@ -52,9 +52,8 @@ def serving_trouble(observed: Observed, situation: Situation) -> Trouble | None:
     return None
 
 
-def pod_trouble(pod: ObservedPod, observed: Observed, situation: Situation) -> Trouble | None:
+def pod_trouble(pod: ObservedPod, scene: Scene) -> Trouble | None:
     """The first finding about this pod, in the order of ``FINDINGS``."""
-    scene = Scene(observed=observed, situation=situation)
     found = next((found for finding in FINDINGS for found in finding(pod, scene)), None)
     if found is None:
         return None
@@ -100,6 +99,18 @@ def unschedulable(pod: ObservedPod, scene: Scene) -> Iterator[Trouble]:
     )
 
 
+def not_prepared(pod: ObservedPod, scene: Scene) -> Iterator[Trouble]:
+    """The kubelet cannot mount its volumes or make its network."""
+    if pod.name in scene.unprepared:
+        yield Trouble(
+            reason="PodNotPrepared",
+            message=f"pod {pod.name} has waited for minutes on node {pod.node_name} for a volume "
+            "or its network; its Events say which (kubectl describe pod), volumes are those of "
+            "spec.model.uri and spec.cache",
+            pod=pod.name,
+        )
+
+
 def image_not_pulled(pod: ObservedPod, _: Scene) -> Iterator[Trouble]:
     """The image of a container is not there."""
     for container in pod.containers:
@@ -142,6 +153,7 @@ FINDINGS: tuple[Callable[[ObservedPod, Scene], Iterator[Trouble]], ...] = (
     evicted,
     node_lost,
     unschedulable,
+    not_prepared,
     image_not_pulled,
     not_created,
     ended,
