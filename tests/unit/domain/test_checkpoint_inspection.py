@@ -247,6 +247,7 @@ def test_unquantised_weights_under_a_gptq_config_are_refused() -> None:
 def test_missing_files_are_told_apart() -> None:
     """No config, no weights and no tokenizer have a reason each."""
     assert only(evidence(without=("config.json",)))[0] == "ConfigMissing"
+    assert only(evidence(files={"config.json": b"{"}))[0] == "ConfigInvalid"
     assert only(evidence(without=("tokenizer.json",)))[0] == "TokenizerMissing"
     reason, message = only(evidence(without=(SINGLE,), files={"pytorch_model.bin": b"x"}))
     assert reason == "WeightsMissing"

@@ -175,6 +175,13 @@ def test_records_of_later_versions_are_read() -> None:
     assert report_from_json(json.dumps(document)).facts == known
 
 
+@pytest.mark.parametrize("text", ['{"version": 2}', '{"version": null}', "{}", "[]", "", "1"])
+def test_reports_of_another_form_are_refused(text: str) -> None:
+    """Another version, or no report at all, is told by one error."""
+    with pytest.raises(InvalidReportError):
+        report_from_json(text)
+
+
 @pytest.mark.parametrize("rows", [[["up", 1]], "up", [7], {"up": 1}])
 def test_linears_of_another_form_are_no_report(rows: object) -> None:
     """A record whose linears cannot be read is refused as a whole."""

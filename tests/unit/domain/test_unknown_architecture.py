@@ -98,6 +98,14 @@ def test_without_heads_it_is_one_head_as_wide_as_its_keys() -> None:
     assert (found.heads, found.kv_heads, found.head_size) == (1, 1, KEYS)
 
 
+def test_without_keys_either_it_is_as_wide_as_the_model() -> None:
+    """Where no name tells which linears are keys, the KV cache is planned at its largest."""
+    renamed = {
+        name.replace(".wk.", ".a.").replace(".wv.", ".b."): item for name, item in otter().items()
+    }
+    assert facts(OWN, renamed).head_size == HIDDEN
+
+
 def test_an_absent_head_of_a_silent_config_is_the_embedding() -> None:
     """Where neither config nor tensors tell of a head, the embeddings count as tied."""
     assert facts(OWN, otter(head=False)).tied_embeddings
