@@ -80,6 +80,26 @@ def test_a_manifest_for_gpus_planned_on_cpu(otter: Path, capsys: Capsys) -> None
     assert run.document["engineVersion"] == "0.32.0"
 
 
+def test_arguments_are_judged_by_the_version_that_is_typed(otter: Path, capsys: Capsys) -> None:
+    """An argument that a typed version of vLLM does not have is refused."""
+    spec = {"engine": {"args": ["--max-num-active-seqs=8"], "version": "0.33.0"}}
+    file = write(otter.parent, manifest(spec))
+    assert plan(capsys, file).code == 0
+    older = plan(capsys, file, "--engine", "0.20.0")
+    assert older.code == 2
+    assert older.document["refusals"][0]["field"] == "spec.engine.args[0]"
+
+
+def test_parts_of_a_spec_that_are_no_mappings(otter: Path, capsys: Capsys) -> None:
+    """A spec of the wrong form is refused with its fields, whatever is typed."""
+    file = write(otter.parent, manifest({"hardware": "big", "engine": ["fast"]}))
+    for typed in ((), ("--engine", "0.30.0"), ("--device", "gpu")):
+        run = plan(capsys, file, *typed)
+        assert run.code == 2
+        fields = {item["field"] for item in run.document["refusals"]}
+        assert fields == {"spec.hardware", "spec.engine"}
+
+
 def test_products_of_the_manifest_stand_in_for_a_cluster(otter: Path, capsys: Capsys) -> None:
     """Without --gpu and cluster the known products that the manifest names are planned on."""
     products = ["NVIDIA-L40S", "Custom-GPU"]

@@ -89,10 +89,11 @@ def answer_for(facts: CheckpointFacts, request: ServingRequest, hardware: Hardwa
     if not isinstance(planned, ServingPlan):
         return replace(refused(planned), warnings=facts.warnings)
     fit = _planned_fit(facts, request, hardware, planned)
+    warnings = (*planned.warnings, *facts.warnings, *_capacity_warnings(planned, hardware))
     return Answer(
         plan=planned,
         problems=(),
-        warnings=(*planned.warnings, *facts.warnings, *_capacity_warnings(planned, hardware)),
+        warnings=tuple(dict.fromkeys(warnings)),
         fit=fit,
         batch=batch_limits(facts, request, fit.candidate) if fit else _cpu_batch(request),
     )

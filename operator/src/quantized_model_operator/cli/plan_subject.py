@@ -103,7 +103,7 @@ def _manifest_subject(file: str, options: PlanOptions) -> Subject:
         resolved,
     )
 
-    content = _on_device(chosen_manifest(file, options.name), options.device)
+    content = _typed_into(chosen_manifest(file, options.name), options)
     try:
         model, request = resolved(content, SETTINGS)
     except InvalidModelError as error:
@@ -126,15 +126,22 @@ def _claim_sentence(uri: str, remedy: str) -> str:
     )
 
 
-def _on_device(content: Mapping[str, Any], device: Device | None) -> Mapping[str, Any]:
-    """The manifest for another device; how many GPUs of which kind means nothing on CPU."""
+def _typed_into(content: Mapping[str, Any], options: PlanOptions) -> Mapping[str, Any]:
+    """The manifest for the device and the version that were typed, which its arguments depend on.
+
+    On CPU it means nothing how many GPUs of which kind it asks for.
+    """
     spec = content.get("spec")
-    if device is None or not isinstance(spec, Mapping):
+    if not isinstance(spec, Mapping):
         return content
-    hardware = {**(spec.get("hardware") or {}), "device": device}
-    if device == "CPU":
-        hardware = {k: v for k, v in hardware.items() if k not in {"gpusPerReplica", "products"}}
-    return {**content, "spec": {**spec, "hardware": hardware}}
+    hardware, engine = spec.get("hardware") or {}, spec.get("engine") or {}
+    if options.device and isinstance(hardware, Mapping):
+        without = {"gpusPerReplica", "products"} if options.device == "CPU" else set()
+        kept = {key: value for key, value in hardware.items() if key not in without}
+        spec = {**spec, "hardware": {**kept, "device": options.device}}
+    if options.engine and isinstance(engine, Mapping):
+        spec = {**spec, "engine": {**engine, "version": options.engine}}
+    return {**content, "spec": spec}
 
 
 def with_options(request: ServingRequest, options: PlanOptions) -> ServingRequest:
