@@ -99,11 +99,13 @@ def _damaged_answers(end: ContainerEnd, _log: str, _situation: Situation) -> Cau
     engine_is_dead = damaged.startswith("HTTP 5")
     if not damaged or engine_is_dead or end.exit_code not in _ENDED_FROM_OUTSIDE:
         return None
-    return (
-        "AnswersDamaged",
-        f"vLLM started, but its first answer was not sane: {damaged}",
-        None,
+    canary = ", or correct spec.engine.canary" if "canary" in damaged else ""
+    message = (
+        f"vLLM started, but its first answer was not sane: {damaged}; the checkpoint or its kernel "
+        "is damaged: fetch or quantise spec.model.uri again, or set another spec.engine.version"
+        f"{canary}"
     )
+    return "AnswersDamaged", message, None
 
 
 _ENGINE_RULES: tuple[Callable[[ContainerEnd, str, Situation], Cause | None], ...] = (
