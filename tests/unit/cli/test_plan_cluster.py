@@ -112,6 +112,20 @@ def test_a_named_context(cluster: FakeNodes, here: Path, capsys: Capsys) -> None
 
 
 @pytest.mark.usefixtures("otter")
+def test_a_context_is_of_the_users_own_file(
+    cluster: FakeNodes, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys
+) -> None:
+    """Without KUBECONFIG a context is looked for in ~/.kube/config, and must be there."""
+    monkeypatch.delenv("KUBECONFIG")
+    missing = run_qm(capsys, "plan", "otter", "--context", "zoo")
+    assert missing.error.startswith(f"the kubeconfig {here / '.kube/config'} cannot be used")
+    (here / ".kube").mkdir()
+    cluster.write_kubeconfig(here / ".kube/config")
+    found = plan(capsys, "otter", "--context", "zoo").document
+    assert found["hardware"]["origin"] == "the nodes of zoo"
+
+
+@pytest.mark.usefixtures("otter")
 def test_selector_and_taints_of_a_manifest(cluster: FakeNodes, here: Path, capsys: Capsys) -> None:
     """Only nodes that the manifest's pods may run on are planned on."""
     (here / "otter.yaml").write_text(MANIFEST)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from quantized_model_operator.cli.plan_subject import PlanOptions, Subject
 from quantized_model_operator.domain.accelerators import (
@@ -126,6 +127,9 @@ def _cluster(subject: Subject, options: PlanOptions) -> Hardware:
     environment = dict(os.environ)
     if options.kubeconfig:
         environment["KUBECONFIG"] = options.kubeconfig
+    elif options.context and not environment.get("KUBECONFIG"):
+        # A context is of a file; the account of a pod, which would come first, has none.
+        environment["KUBECONFIG"] = str(Path.home() / ".kube" / "config")
     resource = subject.request.resource_name
     try:
         connection = find_connection(environment, options.context or "")
