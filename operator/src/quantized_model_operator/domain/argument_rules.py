@@ -224,8 +224,11 @@ def _removal(fault: ArgumentFault) -> Edit:
 
 def _where_known(flag: str, context: ArgumentContext) -> str:
     """Which versions have the flag, for what was removed or came later."""
-    versions = [str(table.version) for table in context.others() if table.row_of(flag)]
-    return f" (known from {', '.join(versions)})" if versions else ""
+    versions = [table.version for table in context.others() if table.row_of(flag)]
+    if not versions:
+        return ""
+    first, last = (f"{version.major}.{version.minor}" for version in (versions[0], versions[-1]))
+    return f" (vLLM {first} has it)" if first == last else f" (vLLM {first} to {last} have it)"
 
 
 def _field(index: int) -> str:

@@ -45,13 +45,6 @@ DENSE_DECISION = (
 the checkpoint first, then the number of GPUs, then the GPU. The kernel is the first row of
 ``kernels.KERNELS`` that takes it."""
 
-TABLED_VERSIONS = (
-    EngineVersion(0, 20),
-    EngineVersion(0, 25),
-    EngineVersion(0, 30),
-    EngineVersion(0, 31),
-    EngineVersion(0, 32),
-    EngineVersion(0, 33),
-)
-"""The minor versions that the documentation lists; their arguments are known too. Of those in
-between the sources that the rows name were read: rules are the same on both sides, or say so."""
+TABLED_VERSIONS = tuple(EngineVersion(0, minor) for minor in range(20, 34))
+"""The minor versions that were read and that the documentation lists; their arguments are known
+too."""

@@ -11,7 +11,7 @@ ARGUMENTS_ARE_KNOWN = EngineRule(
     holds="Every flag in spec.engine.args is one of this version's, abbreviations included.",
     vllm_says="vllm: error: unrecognized arguments: {}",
     remedy="Use the flag that the refusal names, or remove the entry.",
-    source="parsers of vLLM 0.20.2, 0.25.1 and 0.30.0 to 0.33.0, 2026-11; exit code 2 seen with "
+    source="parsers of vLLM 0.20.2 to 0.33.0, 2026-11; exit code 2 seen with "
     "0.32.0; other versions are not checked",
     checked_by=_ARGUMENTS,
     reason="InvalidArgument",
@@ -25,7 +25,7 @@ ARGUMENT_VALUES_ARE_TAKEN = EngineRule(
     vllm_says="vllm serve: error: argument {}: invalid choice: {} | invalid int value: {} | "
     "expected one argument",
     remedy="Use a value that the refusal names.",
-    source="parsers of vLLM 0.20.2, 0.25.1 and 0.30.0 to 0.33.0, 2026-11",
+    source="parsers of vLLM 0.20.2 to 0.33.0, 2026-11",
     checked_by=_ARGUMENTS,
     reason="InvalidArgument",
     field="spec.engine.args",
