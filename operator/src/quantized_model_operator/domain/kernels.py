@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from functools import lru_cache
 
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_version import OLDEST_KNOWN_VERSION, EngineVersion
@@ -154,6 +155,7 @@ class KernelSetup:
 
 
 @lru_cache(maxsize=256)  # asked for each linear of each size, a third of the time of a plan
+@lru_cache(maxsize=256)
 def kernel_order(
     compute_capability: ComputeCapability, engine_version: EngineVersion
 ) -> tuple[KernelRow, ...]:
@@ -211,8 +213,10 @@ def gpu_kernels(
         linear_backend=linear_backend,
     )
     natural = _kernels(facts, setup, without=())
-    if natural is not None and natural.main == "Humming":
-        return natural
+    if natural is not None:
+        used = {name for _, name in natural.by_layer}
+        if natural.main == "Humming" or "Humming" not in used:
+            return natural
     return _kernels(facts, setup, without=("Humming",))
 
 
