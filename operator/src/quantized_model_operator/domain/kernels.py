@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from functools import lru_cache
 
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_version import OLDEST_KNOWN_VERSION, EngineVersion
@@ -155,7 +154,6 @@ class KernelSetup:
 
 
 @lru_cache(maxsize=256)  # asked for each linear of each size, a third of the time of a plan
-@lru_cache(maxsize=256)
 def kernel_order(
     compute_capability: ComputeCapability, engine_version: EngineVersion
 ) -> tuple[KernelRow, ...]:
