@@ -49,7 +49,11 @@ def document() -> str:
 
 
 def _situation(cause: FailureCause) -> Situation:
-    engine = {"args": _ARGUMENTS.get(cause.id), "env": _VARIABLES.get(cause.id)}
+    engine = {
+        "kvCacheDtype": "bfloat16",
+        "args": _ARGUMENTS.get(cause.id),
+        "env": _VARIABLES.get(cause.id),
+    }
     return Situation(
         spec={"engine": engine},
         tensor_parallel_size=4,

@@ -150,6 +150,13 @@ TEXTS: tuple[tuple[str, str], ...] = (
         ),
         "fp8-cache-needs-bfloat16",
     ),
+    (
+        (
+            'ValueError: kv_cache_dtype="bfloat16" is incompatible with dtype="float16". '
+            "Please set `--kv-cache-dtype` to `auto` or `float16`."
+        ),
+        "cache-dtype-differs",
+    ),
     ("Illegal instruction", "forbidden-instruction"),
     (
         ("RuntimeError: Not enough allowed NUMA nodes to bind threads of 2 local CPUWorkers."),

@@ -32,6 +32,7 @@ SPEC: dict[str, Any] = {
         "env": [{"name": "VLLM_PORT", "value": "tcp://x"}, {"name": "HOME", "value": "/"}],
         "image": "mirror.example/engine:1",
         "gpuMemoryUtilization": 0.8,
+        "kvCacheDtype": "fp8",
     },
 }
 SITUATION = Situation(

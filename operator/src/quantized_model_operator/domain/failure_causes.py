@@ -16,11 +16,9 @@ from quantized_model_operator.domain.failure_cause import (
     told,
 )
 from quantized_model_operator.domain.failure_causes_checkpoint import CHECKPOINT_CAUSES
-from quantized_model_operator.domain.failure_causes_hardware import (
-    HARDWARE_CAUSES,
-    PARALLEL_CAUSES,
-)
+from quantized_model_operator.domain.failure_causes_hardware import HARDWARE_CAUSES
 from quantized_model_operator.domain.failure_causes_memory import MEMORY_CAUSES
+from quantized_model_operator.domain.failure_causes_parallel import PARALLEL_CAUSES
 from quantized_model_operator.domain.failure_causes_pod import POD_CAUSES
 
 FAILURE_CAUSES: tuple[FailureCause, ...] = (
