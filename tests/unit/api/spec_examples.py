@@ -92,6 +92,19 @@ WRONG_FIELDS: list[tuple[Spec, str]] = [
     ({"model": HUB, "engine": {"gpuMemoryUtilization": 0}}, "spec.engine.gpuMemoryUtilization"),
     ({"model": HUB, "engine": {"version": "latest"}}, "spec.engine.version"),
     ({"model": HUB, "engine": {"env": [{"name": "A"}] * 2}}, "spec.engine.env"),
+    ({"model": HUB, "engine": {"canary": {"prompt": "Who?"}}}, "spec.engine.canary.expect"),
+    (
+        {"model": HUB, "engine": {"canary": {"prompt": "Who?", "expect": " "}}},
+        "spec.engine.canary.expect",
+    ),
+    (
+        {"model": HUB, "engine": {"canary": {"prompt": "Who?", "expect": "o" * 257}}},
+        "spec.engine.canary.expect",
+    ),
+    (
+        {"model": HUB, "engine": {"canary": {"prompt": "", "expect": "otter"}}},
+        "spec.engine.canary.prompt",
+    ),
     ({"model": {**HUB, "servedNames": ["a", "a"]}}, "spec.model.servedNames"),
     ({"model": {**HUB, "servedNames": []}}, "spec.model.servedNames"),
 ]

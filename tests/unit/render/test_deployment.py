@@ -1,5 +1,6 @@
 """The Deployment: what a pod gets, and when the live template stays as it is."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -234,3 +235,38 @@ def test_a_lost_decision_keeps_the_template(damage: str | None) -> None:
     _, objects = desired(changed, settings=UPGRADED)
     assert objects.deployment is not None
     assert "512" in objects.deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def _with_canary(**canary: str) -> dict[str, Any]:
+    return {**CPU_SPEC, "engine": {"canary": canary}}
+
+
+def test_the_canary_reaches_the_probe_to_the_letter() -> None:
+    """As one argument in which the kubelet finds no variable, whatever the user wrote."""
+    canary = {"prompt": "$(HOME) is 'where'?\n\"$$\" \N{OTTER}", "expect": "$(HOME)"}
+
+    *_, name, argument = _server(_with_canary(**canary))["startupProbe"]["exec"]["command"]
+
+    assert name == "otter"
+    assert json.loads(argument) == canary
+    assert "$" not in argument
+    assert argument.isascii()
+
+
+def test_without_a_canary_the_probe_has_the_name_alone() -> None:
+    """A model without one is rendered as it was before there was one."""
+    assert _server(CPU_SPEC)["startupProbe"]["exec"]["command"][3:] == ["otter"]
+
+
+def test_another_canary_is_another_revision() -> None:
+    """It stands in the pod template, and it is among the inputs of the decision."""
+    running_ = running(_with_canary(prompt="Who swims?", expect="otter"))
+    plan, objects = desired(with_spec(running_, _with_canary(prompt="Who?", expect="otter")))
+    assert plan.serving is not None
+    command = _command(dict(objects.deployment or {}))
+    assert json.loads(command[-1])["prompt"] == "Who?"
+
+
+def _command(deployment: dict[str, Any]) -> list[str]:
+    (server,) = deployment["spec"]["template"]["spec"]["containers"]
+    return list(server["startupProbe"]["exec"]["command"])

@@ -50,6 +50,20 @@ class EnvironmentVariable(ApiType):
     )
 
 
+class Canary(ApiType):
+    """A question whose answer you know: vLLM has to give it before a pod becomes Ready."""
+
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=4096)] = Field(
+        description="The question. It is sent as the only message of a chat or, when the model has "
+        "no chat template, as the text to go on with; greedy, temperature 0."
+    )
+    expect: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"\S")] = Field(
+        description="Text that the answer has to contain, within as many tokens as the text has "
+        "bytes and 32 more. Upper and lower case count. Of a model that thinks before it answers, "
+        "the thoughts count as part of the answer."
+    )
+
+
 class Engine(ApiType):
     """How vLLM runs. What is absent is planned from the checkpoint and the hardware."""
 
@@ -117,3 +131,9 @@ class Engine(ApiType):
         ]
         | None
     ) = Field(default=None, description="Further variables of the vLLM container.")
+    canary: Canary | None = Field(
+        default=None,
+        description="Asked once at each start of vLLM; another answer means AnswersDamaged, and "
+        "the pod never becomes Ready. Weights that were overwritten show in nothing else. Kept in "
+        "the pod template, so put no secret here; a change of it is a rollout.",
+    )

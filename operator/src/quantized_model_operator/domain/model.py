@@ -88,6 +88,14 @@ class EngineVariable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A question, and what its answer has to contain."""
+
+    prompt: str
+    expect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodSettings:
     """What the user says about pods."""
 
@@ -117,6 +125,7 @@ class ResolvedModel:
     """As the user set it; empty: the one that belongs to the planned engine version."""
     arguments: tuple[str, ...]
     variables: tuple[EngineVariable, ...]
+    canary: Canary | None
     cpu: str
     """Quantity; empty: planned."""
     memory: str

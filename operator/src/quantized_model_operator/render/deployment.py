@@ -212,7 +212,7 @@ def _server(
         "lifecycle": {"preStop": {"sleep": {"seconds": _PRE_STOP_SECONDS}}},
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
-        **probes.probes(model.served_names[0], budget),
+        **probes.probes(model.served_names[0], model.canary, budget),
     }
 
 

@@ -1,15 +1,16 @@
 """Pure: when a container counts as started, ready and alive, and how long it may take.
 
-The startup probe is a program in the container: it asks vLLM one greedy question over loopback
-with log-probabilities. A revision that answers nothing, an error or numbers that are not finite
-never starts, so it never replaces a good one; its verdict is left in the termination message.
+The startup probe is a program in the container: it asks vLLM over loopback and judges the answers
+by their log-probabilities and by the canary. A revision whose answers are damaged never starts,
+so it never replaces a good one; the verdict is left in the termination message.
 """
 
+import json
 from importlib.resources import files
 from typing import Any
 
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
-from quantized_model_operator.domain.model import CacheKind, ResolvedModel
+from quantized_model_operator.domain.model import CacheKind, Canary, ResolvedModel
 from quantized_model_operator.render.metadata import SERVER_PORT_NAME
 
 STARTUP_PROGRAM = files("quantized_model_jobs").joinpath("startup_probe.py").read_text("utf-8")
@@ -41,12 +42,22 @@ def progress_deadline_seconds(model: ResolvedModel, facts: CheckpointFacts, devi
     )
 
 
-def probes(served_name: str, budget_seconds: int) -> dict[str, Any]:
+def canary_argument(canary: Canary) -> str:
+    """The canary as JSON in which the kubelet finds no ``$(VARIABLE)`` to replace.
+
+    Source: Kubernetes 1.37 pkg/kubelet/prober/prober.go, which expands the commands of probes.
+    """
+    document = {"prompt": canary.prompt, "expect": canary.expect}
+    return json.dumps(document).replace("$", r"\u0024")
+
+
+def probes(served_name: str, canary: Canary | None, budget_seconds: int) -> dict[str, Any]:
     """The three probes of the vLLM container."""
+    arguments = [served_name, canary_argument(canary)] if canary else [served_name]
     health = {"httpGet": {"path": "/health", "port": SERVER_PORT_NAME}}
     return {
         "startupProbe": {
-            "exec": {"command": ["python3", "-c", STARTUP_PROGRAM, served_name]},
+            "exec": {"command": ["python3", "-c", STARTUP_PROGRAM, *arguments]},
             "periodSeconds": _STARTUP_PERIOD_SECONDS,
             "timeoutSeconds": _ANSWER_TIMEOUT_SECONDS,
             "failureThreshold": -(-budget_seconds // _STARTUP_PERIOD_SECONDS),
