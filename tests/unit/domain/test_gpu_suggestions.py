@@ -1,134 +1,78 @@
-"""What a refusal suggests mends it: the patch, put into the request, gives a plan."""
+"""What a refusal suggests is something else than what was refused, and nearest at hand first."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-import pytest
-
-from quantized_model_operator.domain.serving_plan import ServingPlan, plan_serving
+from quantized_model_operator.domain.accelerators import GIB
+from quantized_model_operator.domain.model_length import TIMES
+from quantized_model_operator.domain.plan_values import ServingPlan
+from quantized_model_operator.domain.serving_plan import plan_serving
 from unit.domain.model_shapes import (
     A100,
     H100,
     L4,
-    QWEN2_05B_INT4,
+    L4_SINGLE,
     QWEN2_7B_INT4,
     QWEN2_72B_INT4,
-    T4,
-    TINY_INT4,
-    V100,
     changed,
-    cpu_node,
-    cpu_request,
+    gpu_node,
     gpu_refused,
     gpu_request,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
-    from quantized_model_operator.domain.checkpoint import CheckpointFacts
-    from quantized_model_operator.domain.cluster_state import ObservedNode
-    from quantized_model_operator.domain.serving_plan import ServingRequest
-
-FIELDS = {
-    ("hardware", "gpusPerReplica"): "gpus_per_replica",
-    ("hardware", "products"): "products",
-    ("hardware", "memory"): "memory_limit_bytes",
-    ("engine", "dtype"): "dtype",
-    ("engine", "kvCacheDtype"): "kv_cache_dtype",
-    ("engine", "maxModelLen"): "max_model_length",
-    ("engine", "maxNumSeqs"): "max_num_seqs",
-    ("engine", "maxNumBatchedTokens"): "max_num_batched_tokens",
-    ("engine", "gpuMemoryUtilization"): "gpu_memory_utilization",
-    ("engine", "version"): "engine_version",
-}
+def products_of(problem_suggestion: object) -> list[str]:
+    """The products that a suggestion names."""
+    assert isinstance(problem_suggestion, dict)
+    products: list[str] = problem_suggestion["hardware"]["products"]
+    return products
 
 
-def patched(request: ServingRequest, suggestion: Mapping[str, Any] | None) -> ServingRequest:
-    """The request of a spec to which the merge patch is applied."""
-    assert suggestion is not None
-    changes: dict[str, Any] = {}
-    for part, fields in suggestion.items():
-        for name, value in fields.items():
-            changes[FIELDS[part, name]] = tuple(value) if isinstance(value, list) else value
-    if isinstance(memory := changes.get("memory_limit_bytes"), str):
-        changes["memory_limit_bytes"] = int(memory.removesuffix("Mi")) << 20
-    return replace(request, **changes)
+def test_gpus_in_sight_are_suggested_first() -> None:
+    """A product that no node has is answered with one that a node has, not with a smaller card."""
+    problem = gpu_refused(QWEN2_7B_INT4, [H100, L4], products=("NVIDIA-Otter",))
+    assert products_of(problem.suggestion) == ["NVIDIA-L4"]
+    assert (
+        f"Would fit: 1 {TIMES} NVIDIA-L4, 1 {TIMES} NVIDIA-H100-80GB-HBM3, 1 {TIMES} "
+        in problem.message
+    )
 
 
-@pytest.mark.parametrize(
-    ("facts", "node", "settings"),
-    [
-        (QWEN2_7B_INT4, L4, {"gpus_per_replica": 3}),
-        (QWEN2_05B_INT4, L4, {"gpus_per_replica": 2}),
-        (QWEN2_7B_INT4, T4, {"gpus_per_replica": 4}),
-        (QWEN2_7B_INT4, H100, {"kv_cache_dtype": "fp8"}),
-        (QWEN2_7B_INT4, L4, {"kv_cache_dtype": "fp9"}),
-        (QWEN2_7B_INT4, L4, {"kv_cache_dtype": "bfloat16"}),
-        (QWEN2_7B_INT4, T4, {"dtype": "bfloat16"}),
-        (QWEN2_7B_INT4, A100, {"dtype": "float32"}),
-        (QWEN2_7B_INT4, A100, {"max_model_length": 99_999}),
-        (changed(QWEN2_7B_INT4, max_model_length=10**6), T4, {"max_model_length": 10**6}),
-        (QWEN2_7B_INT4, A100, {"max_num_seqs": 600, "max_num_batched_tokens": 512}),
-        (
-            QWEN2_7B_INT4,
-            A100,
-            {"max_model_length": 8192, "max_num_batched_tokens": 512, "chunked_prefill": False},
-        ),
-        (QWEN2_7B_INT4, A100, {"gpu_memory_utilization": 1.5}),
-        (changed(QWEN2_7B_INT4, desc_act=True), L4, {}),
-        (QWEN2_7B_INT4, V100, {"products": ("Tesla-V100-SXM2-16GB",)}),
-        (QWEN2_72B_INT4, T4, {"products": ("Tesla-T4",)}),
-        (
-            changed(QWEN2_7B_INT4, group_size=64, intermediate_size=192),
-            L4,
-            {"engine_version": "0.20.0"},
-        ),
-    ],
-)
-def test_the_suggested_patch_gives_a_plan(
-    facts: CheckpointFacts, node: ObservedNode, settings: dict[str, Any]
-) -> None:
-    """For each kind of refusal on GPUs the suggestion is one that works, on the same nodes."""
-    problem = gpu_refused(facts, [node], **settings)
-    request = patched(gpu_request(**settings), problem.suggestion)
-    assert isinstance(plan_serving(facts, request, [node]), ServingPlan)
+def test_a_part_of_a_card_is_not_suggested_as_the_card() -> None:
+    """Where a label says that only a part of a card is offered, the whole card is no way out."""
+    part = gpu_node("part", "Tesla-T4", 8, memory_mib=4000)
+    problem = gpu_refused(QWEN2_72B_INT4, [part])
+    assert "Tesla-T4" not in problem.message.partition("Would fit")[2]
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"gpus_per_replica": 2},
-        {"kv_cache_dtype": "fp8"},
-        {"dtype": "float32"},
-        {"memory_limit_bytes": 1 << 30},
-        {"max_model_length": 9_999},
-    ],
-)
-def test_the_suggested_patch_gives_a_plan_on_cpu(settings: dict[str, Any]) -> None:
-    """For each kind of refusal on CPU the suggestion is one that works."""
-    nodes = (cpu_node("cpu", memory="64Gi"),)
-    answer = plan_serving(TINY_INT4, cpu_request(**settings), nodes)
-    assert not isinstance(answer, ServingPlan)
-    request = patched(cpu_request(**settings), answer[0].suggestion)
-    assert isinstance(plan_serving(TINY_INT4, request, nodes), ServingPlan)
+def test_a_larger_node_of_the_same_gpu_is_suggested() -> None:
+    """GPUs that are too few in one node may be enough in another."""
+    huge = changed(QWEN2_72B_INT4, weights_bytes=900 * GIB)
+    problem = gpu_refused(huge, [gpu_node("single", "NVIDIA-B200", 1)])
+    assert problem.suggestion == {"hardware": {"products": ["NVIDIA-B200"], "gpusPerReplica": 8}}
 
 
-def test_a_checkpoint_that_must_be_made_anew_has_no_suggestion() -> None:
-    """Where no edit of the spec helps, none is suggested."""
-    assert gpu_refused(changed(QWEN2_7B_INT4, bits=3), [L4]).suggestion is None
+def test_a_share_that_is_too_small_is_left_out() -> None:
+    """Where only the user's share is too small, the suggestion is vLLM's own."""
+    problem = gpu_refused(QWEN2_7B_INT4, [L4_SINGLE], gpu_memory_utilization=0.2)
+    assert problem.field == "spec.engine.gpuMemoryUtilization"
+    assert problem.suggestion == {"engine": {"gpuMemoryUtilization": None}}
+    assert isinstance(plan_serving(QWEN2_7B_INT4, gpu_request(), [L4_SINGLE]), ServingPlan)
 
 
-def test_a_named_kernel_that_does_not_fit_is_told_apart() -> None:
-    """A kernel that the arguments name and that this GPU does not run is their fault."""
-    problem = gpu_refused(QWEN2_7B_INT4, [L4], linear_backend="machete")
-    assert (problem.reason, problem.field) == ("NoKernel", "spec.engine.args")
-    assert "remove --linear-backend" in problem.message
+def test_a_share_is_not_at_fault_where_the_whole_is_too_small() -> None:
+    """Weights that the whole card does not take are a matter of hardware, whatever the share."""
+    problem = gpu_refused(
+        QWEN2_72B_INT4,
+        [L4_SINGLE, A100],
+        products=("NVIDIA-L4",),
+        gpus_per_replica=1,
+        gpu_memory_utilization=0.5,
+    )
+    assert problem.field == "spec.hardware.products"
 
 
-def test_another_attention_backend_is_trusted_with_an_fp8_cache() -> None:
-    """The refusal of an fp8 cache in float16 is about FlashAttention only."""
-    request = gpu_request(kv_cache_dtype="fp8", attention_backend="TRITON_ATTN")
-    assert isinstance(plan_serving(QWEN2_7B_INT4, request, [H100]), ServingPlan)
+def test_a_share_of_a_shared_gpu_stands() -> None:
+    """A time-shared GPU has no share of its own, so leaving it out is no way."""
+    shared = gpu_node("shared", "NVIDIA-L4-SHARED", 4, memory_mib=23034, compute_capability=(8, 9))
+    problem = gpu_refused(QWEN2_7B_INT4, [shared], gpu_memory_utilization=0.2)
+    assert problem.field != "spec.engine.gpuMemoryUtilization"

@@ -1,6 +1,7 @@
 """Pure: the plan of a model on GPUs: the smallest legal number of them that is enough."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 
 from quantized_model_operator.domain.batch_limits import step_problem
@@ -8,11 +9,18 @@ from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import ObservedNode
 from quantized_model_operator.domain.engine_rules_checkpoint import KV_CACHE_DTYPE_IS_PLANNED
 from quantized_model_operator.domain.engine_version import EngineVersion
-from quantized_model_operator.domain.gpu_candidates import Candidate, candidates, suggestions
+from quantized_model_operator.domain.gpu_candidates import (
+    GPUS_OF_AN_UNSEEN_NODE,
+    Candidate,
+    candidates,
+    suggestions,
+)
 from quantized_model_operator.domain.gpu_fit import Fit, candidate_dtype, evaluate
+from quantized_model_operator.domain.gpu_memory import DEFAULT_UTILIZATION
 from quantized_model_operator.domain.gpu_refusals import (
     gpu_refusal,
     illegal_size,
+    share_refusal,
     with_suggestions,
 )
 from quantized_model_operator.domain.gpu_report import gpu_serving_plan
@@ -42,15 +50,19 @@ def plan_gpu(
         return problems
     found = candidates(request, nodes)
     if isinstance(found, Problem):
-        return (_with_known(found, facts, request, version),)
+        return (_with_others(found, facts, request, version, _others(request, nodes, ())),)
     usable, refusals = _usable(facts, request, version, found)
     if not usable:
-        return tuple(_with_known(problem, facts, request, version) for problem in refusals)
+        others = _others(request, nodes, found)
+        return tuple(_with_others(problem, facts, request, version, others) for problem in refusals)
     fits = _fits(facts, request, version, usable)
     chosen = _choose(facts, request, fits)
     if chosen is None:
         problem = gpu_refusal(facts, request, version, [item for item, _ in usable], fits)
-        return (_with_known(problem, facts, request, version),)
+        if problem.suggestion is None and _own_share_is_enough(facts, request, version, usable):
+            return (share_refusal(request),)
+        others = _others(request, nodes, found)
+        return (_with_others(problem, facts, request, version, others),)
     return gpu_serving_plan(facts, request, version, chosen, fits)
 
 
@@ -141,20 +153,62 @@ def _is_enough(facts: CheckpointFacts, request: ServingRequest, fit: Fit) -> boo
     return (fit.length or 0) >= (request.max_model_length or useful)
 
 
-def _with_known(
-    problem: Problem, facts: CheckpointFacts, request: ServingRequest, version: EngineVersion
+def _own_share_is_enough(
+    facts: CheckpointFacts,
+    request: ServingRequest,
+    version: EngineVersion,
+    usable: Iterable[tuple[Candidate, str]],
+) -> bool:
+    """Whether only the user's share of the memory is too small; a shared GPU has no other."""
+    if (request.gpu_memory_utilization or DEFAULT_UTILIZATION) >= DEFAULT_UTILIZATION:
+        return False
+    whole = [item for item in usable if not item[0].accelerator.shared]
+    own = replace(request, gpu_memory_utilization=None)
+    return _choose(facts, own, _fits(facts, own, version, whole)) is not None
+
+
+def _with_others(
+    problem: Problem,
+    facts: CheckpointFacts,
+    request: ServingRequest,
+    version: EngineVersion,
+    others: Sequence[Candidate],
 ) -> Problem:
-    """The problem; if other products mend it, with the known ones that would."""
+    """The problem; if other products mend it, with those that would, such in sight first."""
     if problem.field != "spec.hardware.products":
         return problem
-    return with_suggestions(problem, _suggested(facts, request, version))
+    return with_suggestions(problem, _suggested(facts, request, version, others))
+
+
+def _others(
+    request: ServingRequest, nodes: Sequence[ObservedNode], refused: Iterable[Candidate]
+) -> tuple[Candidate, ...]:
+    """What else there is: GPUs in sight that were not asked for, larger nodes, and known GPUs."""
+    judged = {item.accelerator.product for item in refused}
+    found = candidates(replace(request, products=()), nodes)
+    in_sight = () if isinstance(found, Problem) else found
+    seen = {item.accelerator.product for item in in_sight} | judged
+    return (
+        *(_in_larger_nodes(item, judged) for item in in_sight),
+        *(item for item in suggestions(request) if item.accelerator.product not in seen),
+    )
+
+
+def _in_larger_nodes(candidate: Candidate, judged: Collection[str]) -> Candidate:
+    """A refused GPU as a larger node would have it; one that was not refused as it is."""
+    if candidate.accelerator.product not in judged:
+        return candidate
+    return replace(candidate, gpus_per_node=max(candidate.gpus_per_node, GPUS_OF_AN_UNSEEN_NODE))
 
 
 def _suggested(
-    facts: CheckpointFacts, request: ServingRequest, version: EngineVersion
+    facts: CheckpointFacts,
+    request: ServingRequest,
+    version: EngineVersion,
+    others: Sequence[Candidate],
 ) -> tuple[Fit, ...]:
-    """The smallest known GPUs on which this request would be planned, three at most."""
-    usable, _ = _usable(facts, request, version, suggestions(request))
+    """The smallest of these GPUs on which this request would be planned, three at most."""
+    usable, _ = _usable(facts, request, version, others)
     asked = request.gpus_per_replica
     sizes = [size for size in legal_sizes(facts, LARGEST_SIZE) if asked in {None, size}]
     found: list[Fit] = []

@@ -19,6 +19,7 @@ from quantized_model_operator.domain.engine_rules_parallel import (
 from quantized_model_operator.domain.engine_version import NEWEST_KNOWN_VERSION, EngineVersion
 from quantized_model_operator.domain.gpu_candidates import Candidate
 from quantized_model_operator.domain.gpu_fit import Fit
+from quantized_model_operator.domain.gpu_memory import DEFAULT_UTILIZATION
 from quantized_model_operator.domain.kernels import (
     MARLIN_PADS_SINCE,
     NAMED_BACKENDS,
@@ -79,6 +80,17 @@ def gpu_refusal(
         return _length_refusal(request, best, fits)
     return _memory_refusal(
         request, max(allowed, key=lambda fit: fit.memory.expected_kv_bytes), fits
+    )
+
+
+def share_refusal(request: ServingRequest) -> Problem:
+    """The refusal of a share of the memory with which nothing fits, where vLLM's own would do."""
+    return WEIGHTS_LEAVE_ROOM.problem(
+        f"With {request.gpu_memory_utilization} of the memory of a GPU there is no room for "
+        f"weights and KV cache, and with vLLM's own {DEFAULT_UTILIZATION} there is: leave "
+        "gpuMemoryUtilization out",
+        {"engine": {"gpuMemoryUtilization": None}},
+        "spec.engine.gpuMemoryUtilization",
     )
 
 
