@@ -44,11 +44,12 @@ MEMORY_CAUSES = (
         text="ValueError: To serve at least one request with the model's max seq len (32768), "
         "(1.75 GiB KV cache is needed, which is larger than the available KV cache memory "
         "(0.88 GiB). Based on the available memory, the estimated maximum model length is 16464.",
-        pattern=r"To serve at least one request with the model's max seq len \((?P<length>\d+)\).*"
+        pattern=r"To serve at least one request with the model's max seq len \((?P<length>\d+)\), "
+        r"\((?P<needed>[\d.]+) GiB KV cache is needed.* memory \((?P<left>[\d.]+) GiB\).*"
         r"estimated maximum model length is (?P<fits>[\d,]+)",
         reason="ModelLengthTooLong",
-        sentence="spec.engine.maxModelLen: the KV cache has no room for one request of {length} "
-        "tokens; set it to {fits} or less, or use more GPU memory",
+        sentence="spec.engine.maxModelLen: one request of {length} tokens needs {needed} GiB of KV "
+        "cache, and there are {left} GiB; set it to {fits} or less, or use more GPU memory",
         source="vLLM 0.20.2 to 0.33.0 v1/core/kv_cache_utils.py; measured on H200 (0.25.1) and on "
         "CPU (0.32.0), 2026-11",
         remedy=engine_number("maxModelLen", "fits"),
