@@ -46,7 +46,7 @@ def test_a_part_of_a_card_is_not_suggested_as_the_card() -> None:
 
 def test_a_larger_node_of_the_same_gpu_is_suggested() -> None:
     """GPUs that are too few in one node may be enough in another."""
-    huge = changed(QWEN2_72B_INT4, weights_bytes=900 * GIB)
+    huge = changed(QWEN2_72B_INT4, weights_bytes=1200 * GIB)
     problem = gpu_refused(huge, [gpu_node("single", "NVIDIA-B200", 1)])
     assert problem.suggestion == {"hardware": {"products": ["NVIDIA-B200"], "gpusPerReplica": 8}}
 
