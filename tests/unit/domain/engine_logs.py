@@ -55,6 +55,11 @@ def evidence(name: str) -> str:
     return gzip.decompress((_EVIDENCE / f"{name}.log.gz").read_bytes()).decode()
 
 
+def evidence_names() -> list[str]:
+    """Of all real logs."""
+    return [path.name.removesuffix(".log.gz") for path in _EVIDENCE.glob("*.log.gz")]
+
+
 def _lines(*parts: Iterable[str]) -> str:
     return "".join(f"{line}\n" for part in parts for line in part)
 

@@ -18,6 +18,7 @@ from unit.domain.engine_logs import (
     configuration_refused,
     engine_failed,
     evidence,
+    evidence_names,
     parser_refused,
     server_failed,
     worker_failed,
@@ -121,9 +122,20 @@ def test_real_logs(name: str, row: str, patch: dict[str, Any]) -> None:
         assert (found.cause.id, found.patch) == (row, patch)
 
 
-def test_a_good_start_has_no_cause() -> None:
+GOOD_STARTS = sorted(
+    name for name in evidence_names() if "FAILS" not in name and not name.endswith("tight")
+)
+
+
+@pytest.mark.parametrize("name", GOOD_STARTS)
+def test_a_good_start_has_no_cause(name: str) -> None:
     """Nothing in the log of a start that went well is taken for a cause."""
-    assert diagnose(evidence("0.33.0-h200-7b-int4-first-start"), SITUATION) is None
+    assert diagnose(evidence(name), SITUATION) is None
+
+
+def test_good_starts_are_found() -> None:
+    """There are logs of good starts to look at."""
+    assert len(GOOD_STARTS) > 10
 
 
 def test_the_earlier_text_wins() -> None:
