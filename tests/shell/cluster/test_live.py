@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from e2e.manifests import deployment, desired, job, record, service
+from e2e.manifests import deployment, desired, job, labels, record, service
 from quantized_model_operator.cluster.api_client import ApiClient
 from quantized_model_operator.cluster.api_errors import (
     ConflictError,
@@ -272,3 +272,23 @@ def _events(bench: Bench) -> list[Mapping[str, Any]]:
         for (collection, _, _), stored in bench.server._objects.items()  # noqa: SLF001 - the fake
         if collection == EVENT.collection()
     ]
+
+
+async def test_devices_are_counted_for_a_pod_without_a_node(bench: Bench) -> None:
+    """What pods of all models hold is told while a pod of this one finds no node, else nothing."""
+    holder = pod()
+    holder["metadata"] |= {"name": "heron-1", "uid": "heron", "labels": labels("heron")}
+    limits = {"nvidia.com/gpu": "2", "memory": "5Gi"}
+    holder["spec"] = {
+        "nodeName": "den",
+        "containers": [{"name": "engine", "resources": {"limits": limits}}],
+    }
+    await bench.heard_pod(holder)
+    await bench.heard_pod(pod())
+    assert not (await bench.seen()).devices_taken
+    waiting = pod()
+    waiting["status"]["conditions"] = [
+        {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}
+    ]
+    await bench.heard_pod(waiting)
+    assert (await bench.seen()).devices_taken == {"den": {"nvidia.com/gpu": 2}}
