@@ -38,7 +38,7 @@ from quantized_model_operator.domain.model_length import (
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingPlan, ServingRequest
 from quantized_model_operator.domain.quantity import parse_quantity
-from quantized_model_operator.domain.quantization import served_dtype
+from quantized_model_operator.domain.quantization import cache_dtype_problem, served_dtype
 from quantized_model_operator.domain.tensor_parallel import tensor_parallel_verdict
 
 CPU_PROCESS_BYTES = 32 * GIB // 10
@@ -81,6 +81,8 @@ def plan_cpu(
     problems = [*_setting_problems(facts, request)]
     if isinstance(dtype, Problem):
         problems.append(dtype)
+    elif problem := cache_dtype_problem(request.kv_cache_dtype or "auto", dtype):
+        problems.append(problem)
     if problems or isinstance(dtype, Problem):
         return tuple(problems)
     bytes_per_token = kv_bytes_per_token(facts, 1, "auto")

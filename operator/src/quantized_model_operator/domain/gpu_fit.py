@@ -12,7 +12,6 @@ from quantized_model_operator.domain.batch_limits import (
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_rules_checkpoint import (
     ACCELERATOR_IS_NVIDIA,
-    CACHE_DTYPE_IS_THE_MODELS,
     FP8_CACHE_NEEDS_BFLOAT16,
 )
 from quantized_model_operator.domain.engine_version import EngineVersion
@@ -30,8 +29,8 @@ from quantized_model_operator.domain.model_length import unlimited_length
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingRequest
 from quantized_model_operator.domain.quantization import (
-    SERVED_DTYPES,
     ComputeCapability,
+    cache_dtype_problem,
     compute_capability_problem,
     served_dtype,
 )
@@ -165,12 +164,8 @@ def _kv_cache_problem(
 ) -> Problem | None:
     """FlashAttention 3 writes bfloat16 from an fp8 cache and dies in float16, after loading."""
     asked = request.kv_cache_dtype or "auto"
-    if asked in SERVED_DTYPES and asked != dtype:
-        return CACHE_DTYPE_IS_THE_MODELS.problem(
-            f"A KV cache of {asked} does not go with activations of {dtype}: leave kvCacheDtype "
-            f"out, or set spec.engine.dtype to {asked}",
-            {"engine": {"kvCacheDtype": None}},
-        )
+    if problem := cache_dtype_problem(asked, dtype):
+        return problem
     flash = request.attention_backend in {"", "AUTO", "FLASH_ATTN"}
     if not asked.startswith("fp8") or not flash or capability != HOPPER or dtype != "float16":
         return None

@@ -13,6 +13,7 @@ from quantized_model_operator.domain.engine_rules_checkpoint import (
     ACT_ORDER_HAS_NO_GROUPS,
     BFLOAT16_NEEDS_AMPERE,
     BITS_ARE_SERVED,
+    CACHE_DTYPE_IS_THE_MODELS,
     COMPUTE_CAPABILITY_IS_SERVED,
     CPU_BITS_ARE_SERVED,
     CPU_SHAPES_ARE_SERVED,
@@ -154,6 +155,17 @@ def served_dtype(
         f"models of type {facts.model_type} overflow in float16, and vLLM refuses it: leave dtype "
         "out, or use bfloat16",
         _USE_BFLOAT16,
+    )
+
+
+def cache_dtype_problem(kv_cache_dtype: str, dtype: str) -> Problem | None:
+    """The refusal of a 16-bit KV cache of another type than the activations, or ``None``."""
+    if kv_cache_dtype not in SERVED_DTYPES or kv_cache_dtype == dtype:
+        return None
+    return CACHE_DTYPE_IS_THE_MODELS.problem(
+        f"A KV cache of {kv_cache_dtype} does not go with activations of {dtype}: leave "
+        f"kvCacheDtype out, or set spec.engine.dtype to {kv_cache_dtype}",
+        {"engine": {"kvCacheDtype": None}},
     )
 
 
