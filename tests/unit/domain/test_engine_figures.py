@@ -1,4 +1,4 @@
-"""vLLM's own figures, read from whole logs of real starts on H200 and H100."""
+"""vLLM's own figures, read from whole logs of real starts on H200, H100 and a CPU."""
 
 import gzip
 from pathlib import Path
@@ -108,6 +108,19 @@ def test_a_start_tells_all_of_its_figures(log: str) -> None:
     ) == seconds
     assert found.start_seconds == start
     assert (found.kernels, found.attention_backend) == (("Machete",), "FLASH_ATTN")
+
+
+def test_a_start_on_a_cpu_tells_less() -> None:
+    """On CPU memory is not profiled: the KV cache, the kernel and the phases are told."""
+    found = figures("0.32.0-cpu-tiny-int4")
+
+    assert (found.version, found.kernels) == ("0.32.0", ("CPUWNA16",))
+    assert (found.kv_cache_tokens, found.max_concurrency) == (262_272, "128.06")
+    assert gib(found.kv_cache_bytes) == 0.5
+    assert (found.weights_bytes, found.consumed_bytes, found.gpu_memory_bytes) == (None,) * 3
+    assert (found.initialising_seconds, found.start_seconds) == (2.55, 65)
+    phases = {"configure": 43, "load": 16, "profile": 1, "warmUp": 3, "listen": 2}
+    assert dict(found.phase_seconds) == phases
 
 
 @pytest.mark.parametrize("log", PHASES)

@@ -157,13 +157,14 @@ def _comparisons(plan: Body, engine: Body) -> Iterator[Comparison]:
     """Figures that the plan has or that vLLM reported, side by side."""
     sure, expected = plan.get("kvCacheTokens"), plan.get("expectedKvCacheTokens")
     tokens = f"{_count(sure)} sure, {_count(expected)} expected" if expected else _count(sure)
+    each = "" if plan.get("device") == "CPU" else " per GPU"
     rows = (
         ("vLLM", plan.get("engineVersion"), engine.get("engineVersion")),
         ("GPU", _gpus(plan), engine.get("product")),
         ("Kernel", plan.get("kernel"), engine.get("kernel")),
         ("Attention", None, engine.get("attentionBackend")),
-        ("Weights per GPU", *_sizes(plan, engine, "weightsBytesPerGpu")),
-        ("KV cache per GPU", *_sizes(plan, engine, "kvCacheBytesPerGpu")),
+        (f"Weights{each}", *_sizes(plan, engine, "weightsBytesPerGpu")),
+        (f"KV cache{each}", *_sizes(plan, engine, "kvCacheBytesPerGpu")),
         ("KV cache tokens", tokens, _count(engine.get("kvCacheTokens"))),
         ("Max length", _count(plan.get("maxModelLen")), None),
         ("Full requests", plan.get("maxConcurrency"), engine.get("maxConcurrency")),

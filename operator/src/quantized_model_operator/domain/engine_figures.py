@@ -1,7 +1,7 @@
 """Pure: what vLLM says about itself while it starts, as figures.
 
 A text that a version words otherwise leaves its figure out; nothing here can fail.
-Source: vLLM 0.25.1 and 0.33.0, logs of real starts; checked 2026-11-24. Whole GiB are printed with
+Source: vLLM 0.25.1, 0.32.0 (CPU) and 0.33.0, logs of real starts; 2026-11-24. GiB are printed with
 two decimals, so sizes are right within 5 MiB; times of day are printed in seconds.
 """
 
@@ -20,6 +20,7 @@ _VERSION = re.compile(r"Initializing a V1 LLM engine \(v([^)\s]+)\)|\bversion (\
 _LOADING = re.compile(rf"Model loading took {_N} GiB(?: memory)? and {_N} seconds")
 _KV_BYTES = re.compile(
     rf"Available KV cache memory: {_N} GiB|reserved {_N} GiB memory for KV Cache"
+    rf"|Explicitly set \({_N}/[\d.]+\) GiB for KV cache"
 )
 _KV_TOKENS = re.compile(r"KV cache size: (\d[\d,]{0,19}) tokens")
 _CONCURRENCY = re.compile(rf"Maximum concurrency for [\d,]+ tokens per request: {_N}x")
@@ -74,16 +75,20 @@ class EngineFigures:
         return self == EngineFigures()
 
 
-PHASES: Mapping[str, re.Pattern[str]] = MappingProxyType(
+PHASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "configure": re.compile(r"Initializing a V1 LLM engine|parallel_state\.py.* world_size="),
-        "load": re.compile(r"Model loading took "),
-        "profile": re.compile(r"Available KV cache memory: |memory for KV Cache as specified"),
-        "warmUp": re.compile(r"init engine \("),
-        "listen": re.compile(r"Starting vLLM (?:API )?server"),
+        "configure": ("Initializing a V1 LLM engine", "world_size="),
+        "load": ("Model loading took ", "Loading weights took "),
+        "profile": (
+            "Available KV cache memory: ",
+            "memory for KV Cache as specified",
+            "KV cache size: ",
+        ),
+        "warmUp": ("init engine (",),
+        "listen": ("Starting vLLM server", "Starting vLLM API server"),
     }
 )
-"""A phase of a start -> the line that ends it."""
+"""A phase of a start -> the texts that end it: the first of them that the log has."""
 
 
 def engine_figures(log: str) -> EngineFigures:
@@ -150,8 +155,9 @@ def _phase_seconds(lines: Sequence[str]) -> dict[str, int]:
     """How long each phase took; one whose end is not told is part of the next one."""
     before = next(_stamps(lines), None)
     seconds: dict[str, int] = {}
-    for phase, pattern in PHASES.items():
-        end = next(_stamps([line for line in lines if pattern.search(line)]), None)
+    for phase, texts in PHASES.items():
+        ends = (next(_stamps([line for line in lines if text in line]), None) for text in texts)
+        end = next((moment for moment in ends if moment is not None), None)
         if before is None or end is None:
             continue
         gone = end - before
