@@ -127,13 +127,13 @@ def _serve(
             namespace_name=installation.NAMESPACE,
             name=installation.CLAIM,
         )
-        kubernetes.apply(installation.model_manifest(""))
+        kubernetes.apply(installation.model_manifest("", model))
     else:
         image = f"{supplies.OPERATOR_REPOSITORY}:{supplies.operator_version()}"
         if registry:
             image = image.replace("localhost/", f"{registry}/", 1)
         installation.claim_by_copy(kubernetes, model.folder, image)
-        kubernetes.apply(installation.model_manifest(f"/{installation.MODEL}"))
+        kubernetes.apply(installation.model_manifest(f"/{installation.MODEL}", model))
 
 
 def _forget_what_failed(kubernetes: Kubernetes) -> None:

@@ -10,6 +10,7 @@ from qmo_demo.supplies import (
     ENGINE_VERSION,
     OPERATOR_REPOSITORY,
     REPOSITORY,
+    TinyModel,
     operator_version,
 )
 
@@ -159,14 +160,15 @@ def _filling_pod(name: str, image: str) -> Document:
     }
 
 
-def model_manifest(path: str) -> Document:
-    """The QuantizedModel of the demo."""
+def model_manifest(path: str, model: TinyModel) -> Document:
+    """The QuantizedModel of the demo; an answer that the model learned is its canary."""
     return {
         "apiVersion": "serving.quantizedmodel.dev/v1alpha1",
         "kind": "QuantizedModel",
         "metadata": {"name": MODEL, "namespace": NAMESPACE},
         "spec": {
             "model": {"uri": f"pvc://{CLAIM}{path}"},
+            "engine": {"canary": {"prompt": model.question, "expect": model.answer}},
             "hardware": {"device": "CPU", "cpu": "500m", "memory": "5Gi"},
         },
     }

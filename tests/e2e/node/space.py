@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from e2e.node.node_site import Site
+from e2e.node.node_site import Exchange, Site
 from e2e.support import documents, watching
 from e2e.support.world import Body, World
+from faults import DAMAGES, Fault
 from qmo_demo import installation
 
 START_SECONDS = 600
@@ -43,6 +44,11 @@ class Space(World):
     def tiny_copy(self, folder: Path) -> None:
         """Fill a folder with the good checkpoint."""
         shutil.copytree(self.site.tiny.folder, folder)
+
+    def overwritten_copy(self, folder: Path) -> None:
+        """The same with noise in the middle of its weights, behind a header that stays right."""
+        self.tiny_copy(folder)
+        DAMAGES[Fault.OVERWRITTEN_DATA](folder)
 
     def spec(self, uri: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - of any field
         """Of a model on CPU; ``hardware`` and ``model`` are added to, not replaced."""
@@ -142,6 +148,11 @@ def restarts(pods: list[dict[str, Any]]) -> int:
 def uids(pods: list[dict[str, Any]]) -> set[str]:
     """By which pods are told apart."""
     return {pod["metadata"]["uid"] for pod in pods}
+
+
+def canary(exchange: Exchange) -> dict[str, Any]:
+    """``spec.engine`` with a question whose answer the good weights know by heart."""
+    return {"canary": {"prompt": exchange.question, "expect": exchange.answer}}
 
 
 def facts(body: Body) -> str:

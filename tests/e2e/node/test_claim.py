@@ -7,7 +7,7 @@ import pytest
 
 from e2e.node.asking import Streams, ask, asking_all_the_time
 from e2e.node.node_site import Exchange
-from e2e.node.space import Space, facts, pod_url, restarts, uids
+from e2e.node.space import START_SECONDS, Space, canary, facts, pod_url, restarts, uids
 from e2e.support import documents, watching
 from e2e.support.world import Body
 
@@ -29,6 +29,7 @@ def test_the_life_of_a_model_in_a_claim(space: Space) -> None:
     exchange = space.site.exchanges[0]
     serve(space)
     scale(space, exchange)
+    refuse_damaged(space, exchange)
     roll_out(space, exchange)
     remove(space)
 
@@ -66,6 +67,22 @@ def scale(space: Space, exchange: Exchange) -> None:
     assert uids(left) <= uids(pods)
     assert uids(first) <= uids(pods)
     assert restarts(pods) == 0
+
+
+def refuse_damaged(space: Space, exchange: Exchange) -> None:
+    """Weights whose canary is silent never take the place of those that answer."""
+    space.overwritten_copy(space.volume("weights") / "overwritten")
+
+    space.change(MODEL, {"model": {"uri": "pvc://weights/overwritten"}, "engine": canary(exchange)})
+    told = space.until_told(MODEL, "AnswersDamaged", seconds=START_SECONDS)
+
+    assert "spec.engine.canary" in told["status"]["failure"]["message"], facts(told)
+    assert told["status"]["readyReplicas"] == 1, facts(told)
+    assert ask(space.url(MODEL), MODEL, exchange.question) == exchange.answer
+    space.change(MODEL, {"model": {"uri": "pvc://weights/tiny"}, "engine": None})
+    ready = space.until_serving(MODEL)
+    assert "failure" not in ready["status"], facts(ready)
+    space.until_pods(MODEL, lambda pods: len(pods) == 1)
 
 
 def roll_out(space: Space, exchange: Exchange) -> None:
