@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantized_model_operator.domain.activation_dtype import resolve_dtype, served_dtype
 from quantized_model_operator.domain.engine_version import EngineVersion
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.quantization import (
@@ -15,8 +16,6 @@ from quantized_model_operator.domain.quantization import (
     compute_capability_problem,
     nearest,
     quantization_problems,
-    resolve_dtype,
-    served_dtype,
 )
 from quantized_model_operator.domain.tensor_facts import LinearShape
 from unit.domain.model_shapes import QWEN2_7B_INT4, QWEN2_7B_INT8, TINY_INT4, changed

@@ -140,7 +140,7 @@ DTYPE_IS_SERVED = EngineRule(
     vllm_says="{} is not supported for quantization method {}. Supported dtypes: [{}]",
     remedy="Set spec.engine.dtype to float16, or leave it out.",
     source="vLLM 0.20.2 to 0.33.0 auto_gptq.py and gptq_marlin.py, 2026-11",
-    checked_by="quantized_model_operator.domain.quantization:resolve_dtype",
+    checked_by="quantized_model_operator.domain.activation_dtype:resolve_dtype",
     reason="DtypeUnsupported",
     field="spec.engine.dtype",
 )
@@ -153,7 +153,7 @@ BFLOAT16_NEEDS_AMPERE = EngineRule(
     "{} GPU has compute capability {}.",
     remedy="Set spec.engine.dtype to float16.",
     source="vLLM 0.20.2 to 0.33.0 platforms/cuda.py, 2026-11",
-    checked_by="quantized_model_operator.domain.quantization:resolve_dtype",
+    checked_by="quantized_model_operator.domain.activation_dtype:resolve_dtype",
     reason="DtypeUnsupported",
     field="spec.engine.dtype",
 )
@@ -168,7 +168,7 @@ FLOAT16_IS_STABLE = EngineRule(
     remedy="Leave spec.engine.dtype out, or choose a GPU of compute capability 8.0 or more.",
     source="vLLM 0.20.2 to 0.33.0 config/model.py (_FLOAT16_NOT_SUPPORTED_MODELS), 2026-11; PLaMo "
     "2 up to 0.26.0 only",
-    checked_by="quantized_model_operator.domain.quantization:served_dtype",
+    checked_by="quantized_model_operator.domain.activation_dtype:served_dtype",
     reason="DtypeUnsupported",
     field="spec.engine.dtype",
 )

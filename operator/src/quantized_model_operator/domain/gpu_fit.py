@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from quantized_model_operator.domain.accelerators import NO_COMPUTE_CAPABILITY
+from quantized_model_operator.domain.activation_dtype import cache_dtype_problem, served_dtype
 from quantized_model_operator.domain.batch_limits import (
     BatchLimits,
     batch_problem,
@@ -30,9 +31,7 @@ from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingRequest
 from quantized_model_operator.domain.quantization import (
     ComputeCapability,
-    cache_dtype_problem,
     compute_capability_problem,
-    served_dtype,
 )
 
 
