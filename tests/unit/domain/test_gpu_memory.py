@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantized_model_operator.domain.accelerators import GIB, MIB
+from quantized_model_operator.domain.activation_memory import compile_peak_bytes
 from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.engine_version import EngineVersion
 from quantized_model_operator.domain.gpu_memory import (
@@ -105,7 +106,9 @@ def test_a_start_that_others_measured_is_met() -> None:
         (10.0, 1, 33, 8.5),
         (20.0, 1, 33, 18.5),
         (0.25, 1, 33, 0.0),
+        (20.0, 1, 31, 17.0),
         (20.0, 1, 32, 17.0),
+        (20.0, 1, 34, 17.0),
         (1.0, 2, 33, 0.4),
         (4.0, 2, 33, 3.4),
     ],
@@ -127,11 +130,27 @@ def test_the_margin_is_a_part_within_bounds(
 
 
 @pytest.mark.parametrize(
-    ("minor", "measured"), [(25, True), (33, True), (20, False), (32, False), (34, False)]
+    ("minor", "measured"),
+    [(25, True), (33, True), (20, False), (31, False), (32, False), (34, False)],
 )
 def test_unmeasured_versions_are_known_as_such(minor: int, *, measured: bool) -> None:
     """Only the versions that were run count as measured."""
     assert memory_is_measured(EngineVersion(0, minor)) is measured
+
+
+def test_ranks_pay_for_talking_to_each_other() -> None:
+    """Two ranks take channels and buffers of sums beside what one GPU takes."""
+    one, two = (estimate_memory(QWEN2_7B_INT4, setup(size=size)) for size in (1, 2))
+    assert one.process_bytes == int(0.15 * GIB) + 33 * 1024 * 152064 // 8
+    assert two.process_bytes - one.process_bytes == int(0.05 * GIB) + 6 * 56 * MIB
+
+
+def test_versions_that_keep_what_compilation_took_are_charged_for_it() -> None:
+    """A first start of 0.26 to 0.30 takes what compilation held; eager mode compiles nothing."""
+    chosen = setup(version=EngineVersion(0, 29))
+    started = estimate_memory(QWEN2_7B_INT4, chosen).process_bytes
+    eager = estimate_memory(QWEN2_7B_INT4, replace(chosen, enforce_eager=True)).process_bytes
+    assert started - eager == compile_peak_bytes(QWEN2_7B_INT4, chosen) > GIB
 
 
 @pytest.mark.parametrize("facts", [QWEN2_05B_INT4, QWEN2_7B_INT4, QWEN2_72B_INT4])

@@ -57,8 +57,14 @@ def test_deeper_and_wider_models_have_larger_graphs() -> None:
     assert base < wider
 
 
-def test_only_hopper_keeps_split_attention() -> None:
+@pytest.mark.parametrize(("batch", "largest"), [(SERVER, 512), (FEW, 64)])
+def test_only_hopper_keeps_split_attention(batch: BatchLimits, largest: int) -> None:
     """FlashAttention 3, which keeps partial results for graphs, runs on Hopper alone."""
-    hopper = graph_estimate_bytes(QWEN2_7B_INT4, setup())
-    ada = graph_estimate_bytes(QWEN2_7B_INT4, setup(capability=(8, 9)))
-    assert hopper - ada == 4 * 32 * 512 * 28 * 128
+    hopper = graph_estimate_bytes(QWEN2_7B_INT4, setup(batch=batch))
+    ada = graph_estimate_bytes(QWEN2_7B_INT4, setup(batch=batch, capability=(8, 9)))
+    assert hopper - ada == 4 * 32 * largest * 28 * 128
+
+
+def test_eager_mode_keeps_nothing_free_for_graphs() -> None:
+    """Without graphs there is nothing to estimate."""
+    assert graph_estimate_bytes(QWEN2_7B_INT4, setup(enforce_eager=True)) == 0

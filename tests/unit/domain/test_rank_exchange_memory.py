@@ -33,10 +33,24 @@ def test_sums_have_buffers_on_hopper_and_blackwell(
     assert exchange_bytes(QWEN2_7B_INT4, chosen) == 6 * held_mib * MIB
 
 
-@pytest.mark.parametrize(("size", "limit_mib"), [(2, 64), (4, 2), (8, 0.5)])
-def test_buffers_are_limited(size: int, limit_mib: float) -> None:
+@pytest.mark.parametrize(
+    ("capability", "size", "limit_mib"),
+    [
+        ((9, 0), 2, 64),
+        ((9, 0), 4, 2),
+        ((9, 0), 8, 0.5),
+        ((10, 0), 2, 64),
+        ((10, 0), 4, 32),
+        ((10, 0), 8, 1),
+        ((10, 3), 2, 64),
+        ((10, 3), 4, 64),
+        ((10, 3), 8, 4),
+    ],
+)
+def test_buffers_are_limited(capability: tuple[int, int], size: int, limit_mib: float) -> None:
     """Hidden states beyond the limit of so many ranks are not summed this way."""
-    assert exchange_bytes(WIDE, setup(size=size)) == 6 * limit_mib * MIB
+    chosen = setup(size=size, capability=capability)
+    assert exchange_bytes(WIDE, chosen) == 6 * limit_mib * MIB
 
 
 def test_eager_mode_holds_the_limit() -> None:

@@ -50,9 +50,9 @@ def test_ranks_share_what_is_split_and_repeat_the_rest(
 
 def test_repeated_kv_projections_are_counted() -> None:
     """Four ranks of two KV heads hold more than a quarter each, by a quarter of k and v."""
-    facts = changed(TINY_INT4, tensor_bytes=CLASSES)
+    facts = changed(TINY_INT4, tensor_bytes=CLASSES, group_size=64)
     held = rank_weights_bytes(facts, setup(size=4))
-    projections = 2 * 4 * 2 * 64 * (256 * 4 // 8 + 2 * 2)
+    projections = 2 * 4 * 2 * 64 * (256 * 4 // 8 + 2 * 4)
     assert held == 19 * MIB + TABLE + projections // 2 - projections // 4
 
 
