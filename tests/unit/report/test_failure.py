@@ -151,6 +151,16 @@ def test_a_start_that_took_too_long_says_how_long_it_had() -> None:
     assert _failure(_crashed("", end=quick))["reason"] == "EngineFailed"
 
 
+def test_a_start_that_was_interrupted_early_is_no_slow_one() -> None:
+    """A signal from outside in the middle of a start is not blamed on the startup probe."""
+    log = engine_failed("KeyboardInterrupt: terminated")
+    early = replace(ended(1), started_at=NOW - timedelta(seconds=20), finished_at=NOW)
+    failure = _failure(_crashed(log, end=early))
+    assert failure["reason"] == "EngineFailed"
+    assert failure["message"] == "vLLM was stopped from outside while it started"
+    assert _failure(_crashed(log))["reason"] == "StartupTimedOut"
+
+
 def _startup_seconds(seen: Observed) -> int:
     (deployment,) = (child for key, child in seen.children.items() if key.kind == "Deployment")
     probe = deployment["spec"]["template"]["spec"]["containers"][0]["startupProbe"]

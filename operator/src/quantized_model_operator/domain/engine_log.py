@@ -5,7 +5,9 @@ Source: vLLM 0.25.1, 0.32.0 and 0.33.0, logs of real failures; checked 2026-11-2
 
 import re
 
-_PROCESS_PREFIX = re.compile(r"^\((?:APIServer|ApiServer|EngineCore|Worker)[^)]*pid=\d+\)\s?")
+_PROCESS_PREFIX = re.compile(
+    r"^\((?:APIServer|ApiServer|EngineCore|Worker|VllmWorker)[^)]*pid=\d+\)\s?"
+)
 _LOG_PREFIX = re.compile(
     r"^(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d \d\d:\d\d:\d\d "
     r"(?:\[[^\]]+\] ?)?"

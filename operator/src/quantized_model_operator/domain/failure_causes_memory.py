@@ -18,8 +18,8 @@ MEMORY_CAUSES = (
         text="ValueError: Free memory on device cuda:0 (42.1/79.1 GiB) on startup is less than "
         "desired GPU memory utilization (0.92, 72.77 GiB). Decrease GPU memory utilization or "
         "reduce GPU memory used by other processes.",
-        pattern=r"Free memory on device \S+ \((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) on startup "
-        r"is less than desired GPU memory utilization",
+        pattern=r"Free memory on device (?:\S+ )?\((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) "
+        r"on startup is less than desired GPU memory utilization",
         reason="GpuMemoryTaken",
         sentence="spec.engine.gpuMemoryUtilization: only {free} of {total} GiB of the GPU are "
         "free; wait until the pod before has ended, it is tried again, or lower the share on a "
@@ -44,9 +44,9 @@ MEMORY_CAUSES = (
         text="ValueError: To serve at least one request with the model's max seq len (32768), "
         "(1.75 GiB KV cache is needed, which is larger than the available KV cache memory "
         "(0.88 GiB). Based on the available memory, the estimated maximum model length is 16464.",
-        pattern=r"To serve at least one request with the model's max seq len \((?P<length>\d+)\), "
-        r"\((?P<needed>[\d.]+) GiB KV cache is needed.* memory \((?P<left>[\d.]+) GiB\).*"
-        r"estimated maximum model length is (?P<fits>[\d,]+)",
+        pattern=r"To serve at least one request with the models?'s max seq len "
+        r"\((?P<length>\d+)\), \(?(?P<needed>[\d.]+) GiB KV cache is needed.* memory "
+        r"\((?P<left>[\d.]+) GiB\).*estimated maximum model length is (?P<fits>[\d,]+)",
         reason="ModelLengthTooLong",
         sentence="spec.engine.maxModelLen: one request of {length} tokens needs {needed} GiB of KV "
         "cache, and there are {left} GiB; set it to {fits} or less, or use more GPU memory",
@@ -60,7 +60,7 @@ MEMORY_CAUSES = (
         text="ValueError: To serve at least one request with the model's max seq len (32768), "
         "(1.75 GiB KV cache is needed, which is larger than the available KV cache memory "
         "(0.00 GiB).",
-        pattern=r"To serve at least one request with the model's max seq len "
+        pattern=r"To serve at least one request with the models?'s max seq len "
         r"\((?P<length>\d+)\)(?!.*estimated maximum model length)",
         reason="ModelLengthTooLong",
         sentence="spec.engine.maxModelLen: the KV cache has no room for one request of {length} "

@@ -15,7 +15,7 @@ from quantized_model_operator.domain.cluster_state import (
     ObservedPod,
 )
 from quantized_model_operator.domain.engine_log import cause_line, excerpt, names_a_cause
-from quantized_model_operator.domain.failure_cause import Patch, Situation, told
+from quantized_model_operator.domain.failure_cause import Diagnosis, Patch, Situation, told
 from quantized_model_operator.domain.failure_causes import diagnose
 from quantized_model_operator.domain.failure_causes_pod import START_INTERRUPTED
 from quantized_model_operator.domain.failure_remedies import memory_patch
@@ -49,7 +49,8 @@ def end_trouble(
         cause = next(
             (found for rule in _ENGINE_RULES if (found := rule(end, log, scene.situation))), None
         )
-        if cause is None and (known := diagnose(log, scene.situation)):
+        known = diagnose(log, scene.situation)
+        if cause is None and known and not _is_early(known, end, scene.situation):
             line = known.line
             cause = (known.cause.reason, known.sentence, known.patch)
         cause = cause or _unknown_cause(end, log, scene.situation)
@@ -127,13 +128,22 @@ def _too_slow(end: ContainerEnd, log: str, situation: Situation) -> Iterator[Cau
     """Stopped from outside after as long as the startup probe waits, without an error."""
     if end.exit_code not in _ENDED_FROM_OUTSIDE or names_a_cause(log):
         return
-    if not (end.started_at and end.finished_at and situation.startup_seconds):
-        return
+    ran = _ran(end)
     budget = timedelta(seconds=situation.startup_seconds)
-    ran = end.finished_at - end.started_at
-    if budget - _GRACE <= ran <= budget + 4 * _GRACE:
+    if ran and budget and budget - _GRACE <= ran <= budget + 4 * _GRACE:
         cause = told(START_INTERRUPTED, {}, situation)
         yield cause.cause.reason, cause.sentence, cause.patch
+
+
+def _is_early(known: Diagnosis, end: ContainerEnd, situation: Situation) -> bool:
+    """Whether vLLM was stopped in its start, and long before its startup probe would do so."""
+    ran = _ran(end)
+    budget = timedelta(seconds=situation.startup_seconds)
+    return known.cause is START_INTERRUPTED and ran is not None and ran < budget - _GRACE
+
+
+def _ran(end: ContainerEnd) -> timedelta | None:
+    return end.finished_at - end.started_at if end.started_at and end.finished_at else None
 
 
 def _killed_process(end: ContainerEnd, log: str, situation: Situation) -> Iterator[Cause]:
@@ -148,7 +158,10 @@ def _killed_process(end: ContainerEnd, log: str, situation: Situation) -> Iterat
     yield "EngineDied", message, memory_patch(situation.memory)
 
 
-def _quoted(end: ContainerEnd, log: str, _situation: Situation) -> Iterator[Cause]:
+def _quoted(end: ContainerEnd, log: str, situation: Situation) -> Iterator[Cause]:
+    known = diagnose(log, situation)
+    if known and _is_early(known, end, situation):
+        yield "EngineFailed", "vLLM was stopped from outside while it started", None
     cause = cause_line(log) or probe_problem(end.message) or end.message or end.reason
     if end.exit_code == 0:
         yield "EngineDied", f"vLLM ended by itself (exit code 0): {cause}", None
