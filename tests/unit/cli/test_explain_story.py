@@ -137,6 +137,22 @@ def test_a_pod_without_a_node() -> None:
     assert rows(starting(), unplaced)[-1] == ("place", "running", 259)
 
 
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
+def test_an_image_that_is_not_there(reason: str) -> None:
+    """A pod whose image cannot be pulled is told at this stage; vLLM has not started."""
+    waiting = pod("qwen2-7b-new-5f6d8c9b7-k9w3t", {"state": {"waiting": {"reason": reason}}})
+    (*_, last) = stages(objects(starting(), waiting), NOW)
+    assert (last.name, last.state, last.detail) == ("pull image", "failed", f"vllm: {reason}")
+
+
+def test_a_container_that_never_ran_has_no_log() -> None:
+    """No command is shown for a log that does not exist."""
+    item = stalled()
+    del item["status"]["failure"]["exitCode"]
+    del item["status"]["failure"]["logExcerpt"]
+    assert told(item).log_command == ""
+
+
 def test_the_newest_pod_tells() -> None:
     """Of several pods the youngest that stays is told of; ending ones only when alone."""
     ending = {**STARTING_POD, "metadata": {**STARTING_POD["metadata"], "deletionTimestamp": "x"}}
@@ -220,7 +236,9 @@ def test_warnings_of_the_cluster_are_told_once() -> None:
     """Warnings about the model and its pods, oldest first; Normal events are no news."""
     late = {**event("p", "Failed", "late", "Warning"), "lastTimestamp": "2026-11-24T10:03:00Z"}
     early = event("p", "Failed", "early", "Warning")
-    of_starting = told(starting(), events=[late, early, early, event("p", "Pulled", "fine")])
+    probing = event("p", "Unhealthy", "Startup probe failed:", "Warning")
+    pulled = event("p", "Pulled", "fine")
+    of_starting = told(starting(), events=[late, early, early, probing, pulled])
     assert list(of_starting.events) == ["Failed (Pod p): early", "Failed (Pod p): late"]
 
 

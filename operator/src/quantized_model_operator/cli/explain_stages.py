@@ -23,6 +23,9 @@ _PULLED = re.compile(r"Successfully pulled image .* in ((?:\d+h)?(?:\d+m)?[\d.]+
 _PART = re.compile(r"([\d.]+)(h|ms|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
+_NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+"""What the kubelet waits for when an image is not there."""
+
 PHASE_NAMES = {
     "configure": "configure",
     "load": "load weights",
@@ -183,6 +186,13 @@ def _pulling(objects: ModelObjects, pod: Body | None) -> Iterator[StageRow]:
     """From the kubelet's Events, which tell it and are kept for an hour."""
     if pod is None:
         return
+    for group in ("initContainerStatuses", "containerStatuses"):
+        for status in (pod.get("status") or {}).get(group) or ():
+            if (reason := _waiting_reason(status)) in _NO_IMAGE:
+                yield StageRow(
+                    name="pull image", state=FAILED, detail=f"{status['name']}: {reason}"
+                )
+                return
     name = pod["metadata"]["name"]
     total = 0.0
     for event in objects.events:
@@ -208,7 +218,7 @@ def _starting(objects: ModelObjects, pod: Body | None, now: datetime) -> Iterato
         yield StageRow(name="start vLLM", state=DONE, seconds=took, detail=pods)
         yield from _phases(objects.model)
         return
-    waiting = str(((status.get("state") or {}).get("waiting") or {}).get("reason", ""))
+    waiting = _waiting_reason(status)
     ended = (status.get("state") or {}).get("terminated") or (
         (status.get("lastState") or {}).get("terminated")
     )
@@ -216,7 +226,7 @@ def _starting(objects: ModelObjects, pod: Body | None, now: datetime) -> Iterato
     if ended:
         detail = f"exit code {ended.get('exitCode')}{again}"
         yield StageRow(name="start vLLM", state=FAILED, seconds=seconds, detail=detail)
-    elif running or waiting not in {"", "PodInitializing"}:
+    elif running or waiting not in {"", "PodInitializing", *_NO_IMAGE}:
         yield StageRow(name="start vLLM", state=RUNNING, seconds=seconds, detail=waiting)
 
 
@@ -230,6 +240,10 @@ def _phases(model: Body) -> Iterator[StageRow]:
 def _container(pod: Body | None, group: str, name: str) -> Body:
     statuses = ((pod or {}).get("status") or {}).get(group) or ()
     return next((item for item in statuses if item.get("name") == name), {})
+
+
+def _waiting_reason(status: Body) -> str:
+    return str(((status.get("state") or {}).get("waiting") or {}).get("reason", ""))
 
 
 def _pod_condition(pod: Body, kind: str) -> Body:

@@ -160,7 +160,7 @@ def _comparisons(plan: Body, engine: Body) -> Iterator[Comparison]:
     each = "" if plan.get("device") == "CPU" else " per GPU"
     rows = (
         ("vLLM", plan.get("engineVersion"), engine.get("engineVersion")),
-        ("GPU", _gpus(plan), engine.get("product")),
+        ("Hardware", _gpus(plan), engine.get("product")),
         ("Kernel", plan.get("kernel"), engine.get("kernel")),
         ("Attention", None, engine.get("attentionBackend")),
         (f"Weights{each}", *_sizes(plan, engine, "weightsBytesPerGpu")),
@@ -222,7 +222,8 @@ def _patch_command(kubectl: Sequence[str], name: str, failure: Body) -> str:
 
 def _log_command(kubectl: Sequence[str], failure: Body) -> str:
     pod, container = failure.get("pod"), failure.get("container")
-    if not pod or not container:
+    has_run = "exitCode" in failure or failure.get("logExcerpt")
+    if not (pod and container and has_run):
         return ""
     previous = ["--previous"] if failure.get("logExcerpt") else []
     return shlex.join([*kubectl, "logs", str(pod), "--container", str(container), *previous])
@@ -245,9 +246,16 @@ def _reach(kubectl: Sequence[str], model: Body) -> Iterator[str]:
 
 
 def _warnings(events: Sequence[Body]) -> Iterator[str]:
-    """What the cluster complained about, oldest first, each once."""
+    """What the cluster complained about, oldest first, each once.
+
+    A probe that fails is how a start looks until vLLM answers.
+    """
     ordered = sorted(
-        (event for event in events if event.get("type") == "Warning"),
+        (
+            event
+            for event in events
+            if event.get("type") == "Warning" and event.get("reason") != "Unhealthy"
+        ),
         key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""),
     )
     texts = (
