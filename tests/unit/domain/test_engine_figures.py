@@ -241,3 +241,10 @@ def test_a_damaged_figure_is_absent(line: str) -> None:
 def test_other_words_leave_figures_out() -> None:
     """A log that says nothing known is empty, not zero."""
     assert engine_figures("INFO: served by something else\n").is_empty
+
+
+def test_a_remark_of_the_startup_probe_is_found_between_vllms_lines() -> None:
+    """Once, however often it is there, and nothing else in a log is taken for it."""
+    line = "startup probe: the answer to '1, 2, 3,' is one token repeated"
+    log = f"INFO 11-24 10:00:00 [x.py:1] startup probe: no\n{line}\n{line}\n"
+    assert engine_figures(log).remarks == ("the answer to '1, 2, 3,' is one token repeated",)

@@ -47,6 +47,9 @@ MEASURED = engine_figures(
 )
 
 
+ODD = "the answer to '1, 2, 3,' is one token repeated"
+
+
 def on_gpu(figures: EngineFigures | None, **status: int) -> Observed:
     """Otter on an L4 whose pod has told this."""
     seen = replace(observed(GPU_SPEC, known=facts(HUB_URI, COMMIT)), nodes=(BANK,))
@@ -245,3 +248,15 @@ def test_a_running_plan_is_not_touched_by_what_was_learned() -> None:
 
     assert planned(kept).serving == planned(seen).serving
     assert desired(kept)[1] == desired(seen)[1]
+
+
+def test_what_the_startup_probe_found_odd_is_a_warning() -> None:
+    """The model is Ready all the same, and the remark stands beside vLLM's figures."""
+    seen = on_gpu(None)
+    seen = on_gpu(replace(as_planned(seen), remarks=(ODD,)))
+
+    result = told(seen)
+
+    assert ready(result)["status"] == "True"
+    assert ODD in ready(result)["message"]
+    assert result.status["engine"]["warnings"] == [ODD]

@@ -155,7 +155,9 @@ class EngineStatus(ApiType):
         description="What was measured; a later plan of the same setup uses these figures.",
     )
     warnings: Annotated[list[Text], Field(max_length=16)] | None = Field(
-        default=None, description="What is unlike the plan."
+        default=None,
+        description="What is unlike the plan, or odd about an answer that the startup probe let "
+        "through.",
     )
 
 

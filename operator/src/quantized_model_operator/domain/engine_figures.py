@@ -34,6 +34,8 @@ _INITIALISING = re.compile(
     r"init engine \(profile, create kv cache, warmup model\) took "
     rf"{_N} s(?:econds)?(?: \(compilation: {_N} s)?"
 )
+_REMARK = re.compile(r"^startup probe: (\S.{0,299})$")
+"""Of our own program, which writes it between the lines of vLLM."""
 _STAMP = re.compile(
     r"^(?:\([^)]*\) )?[A-Z]+ (\d\d-\d\d \d\d:\d\d:\d\d) |^[A-Z](\d{4} \d\d:\d\d:\d\d)\."
 )
@@ -68,6 +70,9 @@ class EngineFigures:
     """From the first line to the one that says that the server listens."""
     phase_seconds: Mapping[str, int] = field(default_factory=dict)
     """In the order of ``PHASES``, by the times of day of the lines that end them."""
+
+    remarks: tuple[str, ...] = ()
+    """What the startup probe found odd about answers that it let through."""
 
     @property
     def is_empty(self) -> bool:
@@ -116,6 +121,7 @@ def engine_figures(log: str) -> EngineFigures:
         compiling_seconds=float(initialising[1]) if initialising and initialising[1] else None,
         start_seconds=sum(phases.values()) if "listen" in phases else None,
         phase_seconds=phases,
+        remarks=tuple(dict.fromkeys(item[0] for item in _matches(_REMARK, lines))),
     )
 
 

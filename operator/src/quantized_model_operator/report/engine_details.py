@@ -97,7 +97,7 @@ def _details(start: EngineStart, plan: Plan, observed: Observed) -> dict[str, An
         "phases": dict(figures.phase_seconds),
         "compileSeconds": _whole(figures.compiling_seconds),
         "setup": setup,
-        "warnings": list(plan_differences(figures, serving)) if serving else [],
+        "warnings": [*(plan_differences(figures, serving) if serving else ()), *figures.remarks],
     }
     return {key: value for key, value in details.items() if value not in (None, "", [], {})}
 
