@@ -31,6 +31,7 @@ MIXED = ["sliding_attention", "full_attention", "sliding_attention", "full_atten
         ({"sliding_window": 512, "sliding_window_pattern": 6}, 512, 0),
         ({"sliding_window": 512, "sliding_window_pattern": 1}, 0, 0),
         ({"sliding_window": 4096, "model_type": "gemma2"}, 4096, 2),
+        ({"sliding_window": 4096, "model_type": "cohere2"}, 4096, 1),
         ({"sliding_window": 512, "model_type": "gemma2", "layer_types": MIXED[:2]}, 512, 1),
     ],
 )
@@ -67,6 +68,7 @@ def test_layers_that_keep_a_state_are_noticed(kind: str, noticed: bool) -> None:
         ({"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 32_768}, 32_768),
         ({"rope_type": "deepseek_yarn", "factor": 40}, 32_768),
         ({"type": "linear", "factor": 2.0}, 65_536),
+        ({"type": "linear", "factor": 2.0, "more": {"type": "linear", "factor": 4}}, 65_536),
         ({"rope_type": "dynamic", "factor": 1.5}, 49_152),
         ({"rope_type": "llama3", "factor": 8.0}, 32_768),
         ({"rope_type": "longrope", "factor": 32.0}, 32_768),

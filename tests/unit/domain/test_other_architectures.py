@@ -8,7 +8,7 @@ import pytest
 
 from checkpoint_headers import Shapes, as_evidence, header_set, linear, plain
 from quantized_model_operator.domain.checkpoint_inspection import inspect_checkpoint
-from quantized_model_operator.domain.decoder_linears import MOST_LINEARS
+from quantized_model_operator.domain.decoder_linears import MOST_LINEARS, split_of
 from quantized_model_operator.domain.linear_layers import linear_layers, rank_layers
 from quantized_model_operator.domain.tensor_facts import MixtureOfExperts
 from quantized_model_operator.domain.tensor_layout import StoredTensor, derive
@@ -102,6 +102,38 @@ def test_latent_attention_is_planned_from_its_tensors() -> None:
     assert ranks["kv_b_proj"].out_features == 8 * 256
     assert any("kept compressed" in text for text in found.warnings)
     assert any("DeepseekV2ForCausalLM" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "split"),
+    [
+        ("mlp.w2", (5504, HIDDEN), "row"),
+        ("mlp.w2", (HIDDEN, 5504), "column"),
+        ("mlp.c_proj", (5504, HIDDEN), "row"),
+        ("attn.c_attn", (HIDDEN, HIDDEN), "column"),
+        ("self_attn.q_proj", (HIDDEN, HIDDEN), "column"),
+        ("self_attn.o_proj", (HIDDEN, HIDDEN), "row"),
+        ("mixer.other", (HIDDEN, HIDDEN), "row"),
+        ("mixer.other", (HIDDEN, 100), "column"),
+        ("mixer.read_out", (300, 100), "row"),
+        ("mlp.gate", (HIDDEN, 8), "whole"),
+    ],
+)
+def test_names_and_shapes_tell_how_ranks_split(
+    name: str, shape: tuple[int, int], split: str
+) -> None:
+    """The same name may lead away from the hidden size in one family and back in another."""
+    assert split_of(f"model.layers.0.{name}", shape, HIDDEN) == split
+
+
+def test_experts_per_token_are_one_where_the_config_is_silent() -> None:
+    """Nothing is made up, and no more experts are used than there are."""
+    silent = {**DEEPSEEK, "num_experts_per_tok": None}
+    many = {**DEEPSEEK, "num_experts_per_tok": 100}
+    for config, per_token in ((silent, 1), (many, EXPERTS)):
+        mixture = facts(config, deepseek()).mixture
+        assert mixture is not None
+        assert mixture.experts_per_token == per_token
 
 
 def test_layers_that_keep_a_state_are_warned_of() -> None:

@@ -57,6 +57,26 @@ def test_each_class_has_its_names(name: str, shape: tuple[int, ...], field: str)
     assert getattr(found, field) == found.total_bytes == tensor_bytes(tensor)
 
 
+@pytest.mark.parametrize(
+    ("stack", "head"),
+    [
+        ("model.layers", "lm_head"),
+        ("language_model.model.layers", "language_model.lm_head"),
+        ("model.language_model.layers", "lm_head"),
+        ("transformer.h", "lm_head"),
+    ],
+)
+def test_the_head_stands_beside_or_above_the_layers(stack: str, head: str) -> None:
+    """In a multimodal model the head may be further up than the embedding."""
+    tensors = {
+        f"{head}.weight": StoredTensor("m.safetensors", "F16", (64, 8)),
+        f"{stack.rpartition('.')[0]}.embed_tokens.weight": StoredTensor("m", "F16", (32, 8)),
+        f"vision.{head}.weight": StoredTensor("m.safetensors", "F16", (16, 8)),
+    }
+    found = bytes_by_class(modules_of(tensors), stack)
+    assert (found.head_bytes, found.embedding_bytes, found.outside_bytes) == (1024, 512, 256)
+
+
 @pytest.mark.parametrize(("last", "is_whole"), [("q_proj", False), ("o_proj", True)])
 def test_a_bias_follows_the_split_of_its_linear(last: str, *, is_whole: bool) -> None:
     """Behind a column-parallel linear the bias is split, behind a row-parallel one it is whole."""
