@@ -2,6 +2,17 @@
 
 RUNNING_TEXTS: tuple[tuple[str, str], ...] = (
     (
+        ("RuntimeError: Insufficient space in /dev/shm: 16379 MiB required, 9000 MiB free."),
+        "shared-memory-too-small",
+    ),
+    (
+        (
+            "ValueError: Free memory on device cuda:0 (44.59/121.63 GiB) is less than desired "
+            "GPU memory utilization (0.9, 109.47 GiB)."
+        ),
+        "gpu-memory-taken",
+    ),
+    (
         (
             "ValueError: To serve at least one request with the models's max seq len "
             "(16384), (3.0 GiB KV cache is needed, which is larger than the available KV "

@@ -19,7 +19,7 @@ MEMORY_CAUSES = (
         "desired GPU memory utilization (0.92, 72.77 GiB). Decrease GPU memory utilization or "
         "reduce GPU memory used by other processes.",
         pattern=r"Free memory on device (?:\S+ )?\((?P<free>[\d.]+)/(?P<total>[\d.]+) GiB\) "
-        r"on startup is less than desired GPU memory utilization",
+        r"(?:on startup )?is less than desired GPU memory utilization",
         reason="GpuMemoryTaken",
         sentence="spec.engine.gpuMemoryUtilization: only {free} of {total} GiB of the GPU are "
         "free; wait until the pod before has ended, it is tried again, or lower the share on a "
@@ -159,7 +159,7 @@ MEMORY_CAUSES = (
         area="Memory and length",
         text="RuntimeError: Insufficient space in /dev/shm for psm_1a2b: 512.0 MiB required, "
         "64.0 MiB free. Increase /dev/shm.",
-        pattern=r"Insufficient space in /dev/shm for",
+        pattern=r"Insufficient space in /dev/shm\b",
         reason="InsufficientMemory",
         sentence="spec.hardware.memory: shared memory is part of it, and {memory} is not enough; "
         "raise it",
