@@ -2,8 +2,9 @@
 
 The first document of a file is the question, the second the answer. ``model`` is one of
 ``published_models``, quantised with ``bits`` and ``groupSize``; ``config`` and ``quantization``
-replace keys of its config.json. ``spec`` is what a user writes beside the source, and ``nodes``
-are GPUs of one node each by product: a number, or ``gpus`` with what the labels say.
+replace keys of its config.json, null takes one away. ``spec`` is what a user writes beside the
+source, and ``nodes`` are GPUs of one node each by product: a number, or ``gpus`` with what the
+labels say.
 """
 
 from collections.abc import Iterator, Mapping
@@ -51,6 +52,7 @@ def questions() -> list[Path]:
     return sorted(FOLDER.glob("*.yaml"))
 
 
+@cache
 def question_of(file: Path) -> Question:
     """The question in a file."""
     asked: Document = next(yaml.safe_load_all(file.read_text(encoding="utf-8")))
@@ -115,7 +117,7 @@ def _report(asked: Document) -> InspectionReport:
     config = {**PUBLISHED[asked["model"]].config, **asked.get("config", {})}
     tensors = _tensors(asked["model"], bits, group_size, asked.get("config", {}))
     made = header_set(config, tensors, bits=bits, group_size=group_size, shards=2)
-    quantization = {**made.config["quantization_config"], **asked.get("quantization", {})}
+    quantization = merged(made.config["quantization_config"], asked.get("quantization", {}))
     return inspect_checkpoint(
         as_evidence(replace(made, config={**made.config, "quantization_config": quantization}), URI)
     )

@@ -1,7 +1,6 @@
 """Golden plans: published models on known GPUs by version of vLLM, and every kind of refusal."""
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import yaml
 from golden.plan_questions import Question, answer_of, document_of, question_of, questions
 from golden.yaml_files import yaml_text
 from quantized_model_operator.domain.accelerators import KNOWN_ACCELERATORS
+from quantized_model_operator.domain.engine_rule_table import ENGINE_RULES
 
 FILES = questions()
 
@@ -28,7 +28,6 @@ def test_plan(file: Path, request: pytest.FixtureRequest) -> None:
     assert text == now, f"{file} differs; `make golden` rewrites it"
 
 
-@cache
 def asked() -> dict[str, Question]:
     """Every question by the name of its file."""
     return {file.stem: question_of(file) for file in FILES}
@@ -86,13 +85,42 @@ def test_a_suggestion_mends_its_refusal(file: Path) -> None:
             assert (refused.rule or refused.reason) not in rules
 
 
+SEEN_ELSEWHERE = {
+    "linears-are-complete": "of files that lack tensors, which a published model does not",
+    "fused-linears-agree": "of files that were edited",
+    "dtype-is-served": "the API server takes no other dtype",
+    "utilization-is-a-share": "the API server takes no other number",
+    "one-process-on-cpu": "the API server takes no number of GPUs for a CPU",
+    "bits-are-served": "refused by the inspection already",
+    "symmetry-is-served": "refused by the inspection already",
+    "group-size-is-served": "refused by the inspection already",
+    "quantization-is-declared": "refused by the inspection already",
+    "method-is-gptq": "refused by the inspection already",
+}
+"""Rules that no question meets as such, and why."""
+
+
+def test_every_rule_that_refuses_has_a_question() -> None:
+    """Each rule by which a plan is refused refuses one here; those of an inspection by reason."""
+    problems = [
+        problem
+        for question in asked().values()
+        if isinstance(answer := answer_of(question), tuple)
+        for problem in answer
+    ]
+    refusing = {rule.id: rule for rule in ENGINE_RULES if rule.means == "Refused"}
+    met = {problem.rule for problem in problems}
+    assert set(refusing) - met == set(SEEN_ELSEWHERE)
+    reasons = {problem.reason for problem in problems}
+    inspected = {name for name, why in SEEN_ELSEWHERE.items() if "inspection" in why}
+    assert {refusing[name].reason for name in inspected} <= reasons
+
+
 def test_many_refusals_suggest_something() -> None:
-    """The test above has something to judge."""
-    suggesting = [name for name, answer in _answers() if "suggestion" in str(answer)]
+    """The test of suggestions has something to judge."""
+    suggesting = [
+        name
+        for name, question in asked().items()
+        if "suggestion" in str(document_of(answer_of(question)))
+    ]
     assert len(suggesting) >= 15
-
-
-def _answers() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The refusals of every question by its file."""
-    for name, question in asked().items():
-        yield name, document_of(answer_of(question))
