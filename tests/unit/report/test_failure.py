@@ -186,6 +186,21 @@ def test_a_lost_node_is_named() -> None:
     assert _failure(_seen(waiting, nodes=(lost,))) == {}
 
 
+@pytest.mark.parametrize(
+    ("why", "field"),
+    [
+        ("The node was low on resource: memory.", "spec.hardware.memory"),
+        ("The node was low on resource: ephemeral-storage.", "spec.cache"),
+    ],
+)
+def test_an_eviction_names_what_was_short(why: str, field: str) -> None:
+    """The kubelet's words are told, with the field that helps."""
+    failure = _failure(_seen(replace(serving_pod(reason="Evicted"), message=why)))
+    assert failure["reason"] == "Evicted"
+    assert why in failure["message"]
+    assert field in failure["message"]
+
+
 PULL = (
     'failed to pull and unpack image "m.example/e:9": failed to resolve reference "m.example/e:9"'
 )

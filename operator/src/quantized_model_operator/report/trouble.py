@@ -62,14 +62,19 @@ def pod_trouble(pod: ObservedPod, scene: Scene) -> Trouble | None:
 
 def evicted(pod: ObservedPod, _: Scene) -> Iterator[Trouble]:
     """The node put the pod out."""
-    if pod.reason == "Evicted":
-        why = pod.message or "it had too little memory or disk"
-        yield Trouble(
-            reason="Evicted",
-            message=f"spec.hardware.memory: the node evicted the pod: {why}; Kubernetes makes "
-            "another one, on a node with more room if the memory asked for is what vLLM uses",
-            pod=pod.name,
-        )
+    if pod.reason != "Evicted":
+        return
+    why = pod.message or "it had too little memory or disk"
+    remedy = (
+        "ask for as much as vLLM uses with spec.hardware.memory"
+        if "memory" in why
+        else "free the node's disk, or keep weights off it with spec.cache"
+    )
+    yield Trouble(
+        reason="Evicted",
+        message=f"the node evicted the pod: {why}; Kubernetes makes another one, {remedy}",
+        pod=pod.name,
+    )
 
 
 def node_lost(pod: ObservedPod, scene: Scene) -> Iterator[Trouble]:
