@@ -93,7 +93,6 @@ class StartLogs:
                 namespace, pod.name, SERVING_CONTAINER, limit=START_BYTES
             )
         except (UnreachableError, ServerError, TooManyRequestsError) as error:
-            read.settled = read.attempts >= READ_ATTEMPTS
             logger.info("first log of %s/%s: %s", namespace, pod.name, error)
         except ApiError as error:
             # Not allowed, rotated away or gone: asking again gives the same answer.
@@ -103,4 +102,5 @@ class StartLogs:
             read.settled = True
             read.figures = engine_figures(text)
         finally:
+            read.settled = read.settled or read.attempts >= READ_ATTEMPTS
             read.task = None
