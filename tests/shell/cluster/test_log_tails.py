@@ -112,6 +112,15 @@ async def test_which_logs_are_read(bench: Bench, body: dict[str, Any], reads: in
     assert len(log_requests(bench)) == reads
 
 
+async def test_the_log_of_a_container_that_runs_well_again_is_not_read(bench: Bench) -> None:
+    """An end long ago is no failure now: whoever begins to watch a healthy pod reads nothing."""
+    body = pod(restarts=1)
+    body["status"]["containerStatuses"][0] |= {"started": True, "ready": True}
+    await bench.heard_pod(body)
+    assert not (await bench.seen()).logs
+    assert not log_requests(bench)
+
+
 async def test_logs_of_jobs_and_of_ending_pods_are_not_read(bench: Bench) -> None:
     """Jobs speak through their termination message, and an ending pod does as it was told."""
     of_job = pod("terminated")

@@ -135,6 +135,8 @@ def _latest_end(pod: ObservedPod, container: ObservedContainer) -> _Wanted | Non
     if end is None or (container.init and end.exit_code == 0):
         return None
     previous = container.end is None
+    if previous and (container.started or container.ready):
+        return None  # it runs well since, so nothing has failed
     run = container.restart_count - 1 if previous else container.restart_count
     key = LogKey(pod.uid, container.name, run)
     return _Wanted(key, pod.name, previous, end.finished_at)
