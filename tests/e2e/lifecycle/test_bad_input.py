@@ -57,6 +57,23 @@ def test_an_owned_flag_is_refused_by_name_until_the_spec_is_mended(world: World)
     assert not documents.condition(mended, "Stalled")
 
 
+def test_the_suggestion_mends_the_spec_as_kubectl_applies_it(world: World) -> None:
+    """The patch in status.failure, given to kubectl as the documentation says, is enough."""
+    world.know()
+    world.operator()
+    world.model("otter", cpu_spec(engine={"maxModelLen": 999_999}))
+    world.until_reason("otter", "ModelLengthTooLong", "Stalled")
+    which = ("quantizedmodel", "otter", f"--namespace={world.namespace}")
+
+    path = "jsonpath={.status.failure.suggestion}"
+    suggestion = world.cluster.kubectl("get", *which, "--output", path).stdout
+    world.cluster.kubectl("patch", *which, "--type=merge", "--patch", suggestion)
+
+    mended = world.until_ready("otter")
+    assert "failure" not in mended["status"]
+    assert mended["spec"]["engine"]["maxModelLen"] < 999_999
+
+
 def test_a_bad_change_stops_nothing_that_runs(world: World) -> None:
     """A spec that cannot work leaves the Deployment of the one before alone, and says both."""
     world.claim("weights")

@@ -16,6 +16,7 @@ from quantized_model_operator.domain.cluster_state import (
     ObservedNode,
     ObservedPod,
 )
+from quantized_model_operator.domain.merge_patch import patched
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.report.status import report, report_invalid
 from unit.domain.engine_logs import engine_failed
@@ -26,6 +27,8 @@ from unit.otter import (
     SETTINGS,
     container,
     ended,
+    facts,
+    observed,
     planned,
     running,
     serving_pod,
@@ -272,6 +275,16 @@ def test_memory_that_no_node_has() -> None:
     message = _failure(_seen(pod, nodes=(small,)))["message"]
     assert "asks for 5.0 GiB of one node, and the largest has 2.0 GiB" in message
     assert "(scheduler: 0/1 nodes" in message
+
+
+def test_a_suggestion_mends_what_was_refused() -> None:
+    """A spec with the published patch applied is planned."""
+    spec = {**CPU_SPEC, "engine": {"maxModelLen": 999_999}}
+    seen = observed(spec, known=facts())
+    failure = _failure(seen)
+    assert failure["reason"] == "ModelLengthTooLong"
+    mended = patched(seen.model, json.loads(failure["suggestion"]))
+    assert planned(observed(mended["spec"], known=facts())).problems == ()
 
 
 def test_refusals_have_a_failure_with_their_patch() -> None:
