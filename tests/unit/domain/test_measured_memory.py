@@ -73,6 +73,8 @@ def test_a_measured_start_leaves_little_to_guess() -> None:
     sure = plan.expected_kv_cache_tokens - plan.kv_cache_tokens
     assert sure * token_bytes == pytest.approx(MEASURED_MARGIN_BYTES, abs=32 * token_bytes)
     assert plan.weights_bytes_per_gpu == FIGURES.weights_bytes
+    told = f"memory on {PRODUCT} is what vLLM measured at an earlier start"
+    assert plan.warnings == (told,)
 
 
 def test_the_measured_verdict_is_below_the_measurement() -> None:

@@ -44,6 +44,8 @@ class MemoryEstimate:
     graph_bytes: int
     conservative_kv_bytes: int
     expected_kv_bytes: int
+    measured: bool = False
+    """Whether all terms are those of an earlier start (``measured_memory``)."""
 
     @property
     def taken_bytes(self) -> int:

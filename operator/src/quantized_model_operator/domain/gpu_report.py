@@ -118,16 +118,28 @@ def _warnings(
 ) -> Iterable[str]:
     yield from version_warnings(version)
     yield from request.warnings
-    if not memory_is_measured(version) and not version_warnings(version):
-        yield f"memory of vLLM {version} was not measured: the nearest measured version is used"
-    if plan.tensor_parallel_size > 1:
-        yield "memory of several GPUs per replica is estimated, not measured"
+    yield from _estimate_warnings(version, plan, same_pod)
     yield from _placement_warnings(plan, same_pod)
     if plan.max_model_length < facts.max_model_length and request.max_model_length is None:
         yield f"{plan.max_model_length} of the model's {facts.max_model_length} tokens fit"
     if facts.dtype == "bfloat16" and plan.dtype == "float16" and request.dtype in {None, "auto"}:
         yield "the checkpoint is bfloat16; this GPU serves it in float16"
     yield from _memory_warnings(plan, same_pod)
+
+
+def _estimate_warnings(
+    version: EngineVersion, plan: ServingPlan, same_pod: Sequence[Fit]
+) -> Iterable[str]:
+    """Where the figures of memory come from, unless it is the rule."""
+    learned = [fit.candidate.accelerator.product for fit in same_pod if fit.memory.measured]
+    if learned:
+        yield f"memory on {', '.join(learned)} is what vLLM measured at an earlier start"
+    if len(learned) == len(same_pod):
+        return
+    if not memory_is_measured(version) and not version_warnings(version):
+        yield f"memory of vLLM {version} was not measured: the nearest measured version is used"
+    if plan.tensor_parallel_size > 1:
+        yield "memory of several GPUs per replica is estimated, not measured"
 
 
 def _placement_warnings(plan: ServingPlan, same_pod: Sequence[Fit]) -> Iterable[str]:

@@ -96,4 +96,5 @@ def with_measured(
         graph_bytes=0,
         expected_kv_bytes=kv_bytes,
         conservative_kv_bytes=max(0, kv_bytes - MEASURED_MARGIN_BYTES),
+        measured=True,
     )
