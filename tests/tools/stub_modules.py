@@ -7,6 +7,7 @@ annotation, operand. Nothing that is computed with it means anything.
 from __future__ import annotations
 
 import sys
+from abc import ABCMeta
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -23,7 +24,7 @@ _UNARY = ("neg", "invert")
 _VERSION = "99.0.0"
 
 
-class StubType(type):
+class StubType(ABCMeta):
     """The type of stubs: attributes are made on demand, operators give the stub back."""
 
     def __new__(  # noqa: D102 - as of type, keywords of class statements ignored

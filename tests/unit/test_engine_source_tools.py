@@ -1,4 +1,4 @@
-"""The tools that write and compare tables of arguments, on a parser of our own."""
+"""The tools that write tables from sources of vLLM and compare with it, without vLLM."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from quantized_model_operator.domain.argument_values import converter
 from tools.flag_comparison import arguments, vllm_takes
 from tools.flag_tables import KINDS, PROBES, kind_of, load_formats, row_of
+from tools.kernel_comparison import CAPABILITIES, question
 from tools.stub_modules import Stub, StubFinder, StubModule
 
 if TYPE_CHECKING:
@@ -106,6 +107,17 @@ def test_random_lists_are_repeatable_and_use_the_flags() -> None:
     first, second = (arguments(["--alpha"], random.Random(3)) for _ in range(2))  # noqa: S311
     assert first == second
     assert any(entry.startswith("--") for entry in first)
+
+
+@pytest.mark.parametrize("minor", [29, 30])
+def test_questions_about_kernels_have_whole_groups(minor: int) -> None:
+    """Only what a plan may ask is asked: whole groups, types of the GPU, act-order up to 0.29."""
+    chance = random.Random(1)  # noqa: S311 - a repeatable sample
+    asked = [question(chance, minor) for _ in range(300)]
+    assert all(item.in_features % max(item.group_size, 1) == 0 for item in asked)
+    assert all(item.dtype == "float16" or item.capability >= (8, 0) for item in asked)
+    assert any(item.act_order for item in asked) == (minor == 29)
+    assert {item.capability for item in asked} == set(CAPABILITIES)
 
 
 def test_vllm_takes_what_its_parser_takes(capsys: pytest.CaptureFixture[str]) -> None:
