@@ -174,6 +174,15 @@ def test_every_json_document_is_read(tmp_path: Path) -> None:
     assert manifest.place(("n", 0)) == Place(4, 3)
 
 
+@pytest.mark.parametrize(
+    "text", ["\U0001f9a6", "a\\\U0001f9a6\U0001f9a6", "\\ud83e\\udda6", "\x7f"]
+)
+def test_characters_of_json_are_read(text: str) -> None:
+    """What JSON writes as two escapes is one character, as for kubectl, and a DEL is one too."""
+    (manifest,) = read(json.dumps({"kind": text}))
+    assert manifest.kind == text
+
+
 def test_lines_may_end_as_on_windows() -> None:
     """Carriage returns change neither values nor places."""
     (manifest,) = read("kind: A\r\nspec:\r\n  a: b\r\n")

@@ -17,6 +17,10 @@ FieldPath = tuple[str | int, ...]
 """For example ``("spec", "engine", "args", 0)``."""
 
 _SEPARATOR = re.compile(r"---(\s|\Z)")
+_SURROGATES = re.compile(
+    r"(?P<before>(?<!\\)(?:\\\\)*)"
+    r"\\u(?P<high>[dD][89abAB][0-9a-fA-F]{2})\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})"
+)
 _NO_CONTENT = re.compile(r"\s*(#.*|%.*)?\Z")
 
 
@@ -115,7 +119,7 @@ def read_text(file: str) -> str:
 def read_manifests(text: str, file: str = STANDARD_INPUT) -> Iterator[Manifest | Unreadable]:
     """Every object of the text in order, and in their place the documents that are unreadable."""
     for first_line, document in _documents(text):
-        loader = ManifestLoader(document)
+        loader = ManifestLoader(_as_yaml(document))
         try:
             while loader.check_node():
                 yield from _objects(loader.get_node(), file, first_line)
@@ -125,6 +129,19 @@ def read_manifests(text: str, file: str = STANDARD_INPUT) -> Iterator[Manifest |
             yield Unreadable(file=file, place=place, message=message, text=document)
         finally:
             loader.dispose()
+
+
+def _as_yaml(document: str) -> str:
+    """The document without what only JSON may write: a character as two escapes, and DEL."""
+    if not document.lstrip().startswith("{"):
+        return document
+    return _SURROGATES.sub(_one_escape, document).replace("\x7f", "\\u007f")
+
+
+def _one_escape(pair: re.Match[str]) -> str:
+    high, low = int(pair["high"], 16), int(pair["low"], 16)
+    character = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)
+    return f"{pair['before']}\\U{character:08x}"
 
 
 def _documents(text: str) -> Iterator[tuple[int, str]]:
