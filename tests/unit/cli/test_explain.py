@@ -129,7 +129,28 @@ def test_only_this_model_is_read(capsys: Capsys, cluster: FakeNodes) -> None:
     ]
 
 
+@pytest.mark.usefixtures("cluster")
+def test_a_name_may_carry_its_namespace(capsys: Capsys) -> None:
+    """The name as the story prints it finds the model too."""
+    assert run_qm(capsys, "explain", "llm/qwen2-7b").code == 0
+
+
 # What cannot be read
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("name", ["a/b/c", "../x", "UPPER", "a b", "-", ""])
+def test_a_name_that_cannot_be_one(capsys: Capsys, name: str) -> None:
+    """Nothing is asked of a cluster for what is no name."""
+    assert run_qm(capsys, "explain", "--", name).error == f"{name} is no name of a QuantizedModel"
+
+
+def test_a_context_that_is_not_there(capsys: Capsys, here: Path) -> None:
+    """The contexts that there are are named."""
+    with running_models() as server:
+        file = server.write_kubeconfig(here / "kubeconfig")
+    error = run_qm(capsys, "explain", "x", "--kubeconfig", str(file), "--context", "prod").error
+    assert error == f"the kubeconfig {file} cannot be used: it has no context 'prod', but zoo"
 
 
 @pytest.mark.usefixtures("cluster")

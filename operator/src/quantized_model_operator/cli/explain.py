@@ -1,6 +1,7 @@
 """`qm explain`: the story of a model in a cluster, from what the API knows of it."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,10 +21,11 @@ from quantized_model_operator.cluster.model_objects import (
 )
 
 MOST_NAMES = 10
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 @click.command(context_settings={"max_content_width": 100})
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="[NAMESPACE/]NAME")
 @click.option("-n", "--namespace", metavar="NAMESPACE", help="Default: that of the context.")
 @click.option("--context", metavar="NAME", help="Of the kubeconfig.")
 @click.option("--kubeconfig", metavar="FILE", help="Default: as kubectl finds it.")
@@ -39,8 +41,11 @@ def explain(
 
     Exit code: 0 it is well or on its way, 2 somebody has to act, 1 it could not be read.
     """
+    of_name, _, plain = name.rpartition("/")
+    if not _NAME.fullmatch(plain) or (of_name and not _NAME.fullmatch(of_name)):
+        raise click.ClickException(f"{name} is no name of a QuantizedModel")
     connection = cluster_connection(context, kubeconfig)
-    objects = _objects(connection, namespace or connection.default_namespace, name)
+    objects = _objects(connection, of_name or namespace or connection.default_namespace, plain)
     told = story(objects, datetime.now(UTC), context or "")  # noqa: TID251 - the command's clock
     if output == "json":
         sys.stdout.write(json.dumps(document(told), indent=2) + "\n")

@@ -30,7 +30,8 @@ class UnusableKubeconfigError(ConnectionConfigError):
     """A kubeconfig was found and cannot be used."""
 
     def __init__(self, path: str, cause: object) -> None:
-        super().__init__(f"the kubeconfig {path} cannot be used: {cause!r}")
+        why = cause if isinstance(cause, str) else repr(cause)
+        super().__init__(f"the kubeconfig {path} cannot be used: {why}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

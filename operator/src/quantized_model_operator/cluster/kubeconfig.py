@@ -62,7 +62,12 @@ def from_kubeconfig(paths: str, context: str = "") -> Connection:
         return _by_official_client(paths, context)
     try:
         document = yaml.safe_load(path.read_text())
-        chosen = _named(document, "contexts", "context", context or document["current-context"])
+        wanted = context or document["current-context"]
+        names = [str(item["name"]) for item in document["contexts"]]
+        if wanted not in names:
+            told = f"it has no context {wanted!r}, but {', '.join(names) or 'none at all'}"
+            raise UnusableKubeconfigError(paths, told)
+        chosen = _named(document, "contexts", "context", wanted)
         cluster = _named(document, "clusters", "cluster", chosen["cluster"])
         user = _named(document, "users", "user", chosen["user"])
     except (KeyError, TypeError, OSError, yaml.YAMLError) as error:
