@@ -309,3 +309,34 @@ def test_refusals_have_a_failure_with_their_patch() -> None:
     assert json.loads(failure["suggestion"]) == {
         "spec": {"engine": {"dtype": "float16", "maxNumSeqs": 8}}
     }
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "remedy"),
+    [
+        (
+            "spec.engine.canary expects 'the otter', vLLM answered 'the heron'",
+            "AnswersDamaged",
+            "correct spec.engine.canary",
+        ),
+        (
+            "every question is answered with HTTP 500: Internal Server Error",
+            "AnswersDamaged",
+            "spec.model.uri",
+        ),
+        ("HTTP 500: EngineDeadError", "EngineDied", "spec.hardware.memory"),
+    ],
+)
+@pytest.mark.parametrize("code", [0, 143])
+def test_a_verdict_of_the_startup_probe_is_told(
+    verdict: str, reason: str, remedy: str, code: int
+) -> None:
+    """What lives and answers wrongly is damaged; what died at the first question died."""
+    message = json.dumps({"reason": "AnswersDamaged", "message": verdict})
+    if reason == "EngineDied":
+        code = 0
+    failure = _failure(_crashed("INFO all is well", end=ended(code, message=message)))
+    assert failure["reason"] == reason
+    assert remedy in failure["message"]
+    if reason == "AnswersDamaged":
+        assert verdict in failure["message"]
