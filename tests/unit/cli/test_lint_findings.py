@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from quantized_model_operator.cli.lint_finding import Severity
 from quantized_model_operator.cli.manifests import Place
 from quantized_model_operator.settings import Settings
+from unit.api.test_examples import EXAMPLES
 from unit.cli.lint_manifests import COMMIT, judged, model, only_finding
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CLAIM = """\
 apiVersion: v1
@@ -291,6 +296,48 @@ def test_a_surprise_is_a_warning(spec: str, reason: str, words: str) -> None:
 def test_what_is_usual_is_no_warning(spec: str) -> None:
     """Beside each surprise stands the usual form, which is not told."""
     assert judged(model(spec)).findings == ()
+
+
+SCALER = """\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: wave}
+spec:
+  scaleTargetRef: {kind: QuantizedModel, name: otter}
+"""
+
+
+@pytest.mark.parametrize("kind", ["HorizontalPodAutoscaler", "ScaledObject"])
+def test_replicas_that_something_scales_are_told(kind: str) -> None:
+    """A number of replicas beside something that sets it is a warning that names both."""
+    scaler = SCALER.replace("HorizontalPodAutoscaler", kind)
+    finding = only_finding(scaler, model("replicas: 1\n"))
+    assert (finding.severity, finding.reason, finding.place) == (
+        *(Severity.WARNING, "ReplicasAreScaled", Place(9, 13)),
+    )
+    assert f"{kind} wave in 0.yaml" in finding.message
+
+
+@pytest.mark.parametrize(
+    "scaler",
+    [
+        SCALER.replace("name: otter", "name: seal"),
+        SCALER.replace("kind: QuantizedModel", "kind: Deployment"),
+        SCALER.replace("name: wave", "name: wave, namespace: river"),
+        SCALER.replace("HorizontalPodAutoscaler", "Otter"),
+    ],
+)
+def test_replicas_that_nothing_scales_are_no_warning(scaler: str) -> None:
+    """A scaler of something else is no party, and without a number there is nothing to fight."""
+    assert judged(scaler, model("replicas: 1\n")).findings == ()
+    assert judged(SCALER, model()).findings == ()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_of_the_documentation_has_no_errors(path: Path) -> None:
+    """Each example is accepted by the judge that users are told to ask."""
+    report = judged(path.read_text(encoding="utf-8"))
+    assert (report.models, report.errors) == (1, 0)
 
 
 def test_findings_are_in_the_order_of_the_files() -> None:

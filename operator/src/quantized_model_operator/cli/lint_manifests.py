@@ -17,6 +17,7 @@ from quantized_model_operator.cli.lint_model import (
     written_findings,
 )
 from quantized_model_operator.cli.lint_report import LintReport, sorted_findings
+from quantized_model_operator.cli.lint_scaling import scaling_findings
 from quantized_model_operator.cli.manifests import Manifest, Unreadable
 from quantized_model_operator.domain.cluster_state import ObservedClaim
 from quantized_model_operator.domain.model import ResolvedModel
@@ -48,6 +49,7 @@ def lint(
         else:
             findings += _model_findings(manifest, claims, settings, plan_problems)
     findings += _same_names(whole)
+    findings += scaling_findings(models, found.manifests)
     return LintReport(
         findings=sorted_findings(findings),
         models=len(models),
