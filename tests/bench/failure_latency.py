@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
@@ -177,16 +177,27 @@ def _fail(cluster: Cluster, models: tuple[dict[str, Any], ...], heard: Heard) ->
     for model in models:
         wanted = REASONS[_log_of(model)]
         assert heard.reasons[model["metadata"]["name"]] == wanted
+    _remove(cluster)
+
+
+def _remove(cluster: Cluster) -> None:
+    """All models and pods, these while they wait for their next start: so nothing is drained."""
+
+    def until(path: str, holds: Callable[[watching.Objects], bool], what: str) -> None:
+        watching.until(cluster, path, holds, timeout_seconds=_BATCH_SECONDS, what=what)
+
+    pods = f"/api/v1/namespaces/{NAMESPACE}/pods"
     where = f"--namespace={NAMESPACE}"
+    until(pods, lambda found: all(map(_waits, found.values())), "pods are in back-off")
     cluster.kubectl("delete", "quantizedmodels", "--all", where, "--wait=false")
+    until(f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets", lambda found: not found, "no owner")
     cluster.kubectl("delete", "pods", "--all", where, "--force", "--grace-period=0")
-    watching.until(
-        cluster,
-        f"/api/v1/namespaces/{NAMESPACE}/pods",
-        lambda pods: not pods,
-        timeout_seconds=_BATCH_SECONDS,
-        what="no pod is left",
-    )
+    until(pods, lambda found: not found, "no pod is left")
+
+
+def _waits(pod: Mapping[str, Any]) -> bool:
+    containers = pod["status"].get("containerStatuses") or ()
+    return bool(containers) and all("waiting" in item["state"] for item in containers)
 
 
 def _log_of(model: Mapping[str, Any]) -> str:
