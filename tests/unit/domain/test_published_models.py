@@ -278,6 +278,7 @@ def test_linears_left_unquantised_are_recorded() -> None:
         4096,
         1,
     )
+    assert (left.bits, left.group_size, left.row_parallel) == (16, -1, True)
     assert {item.name: item.count for item in linear_layers(report.facts)}["down_proj"] == 2
     assert classes(report.facts).dense_bytes == 12288 * 4096 * 2
     assert report_from_json(report_to_json(report)) == report

@@ -110,6 +110,11 @@ def test_an_absent_head_of_a_silent_config_is_the_embedding() -> None:
     """Where neither config nor tensors tell of a head, the embeddings count as tied."""
     assert facts(OWN, otter(head=False)).tied_embeddings
     assert not facts(OWN, otter()).tied_embeddings
+    renamed = {
+        name.replace(".swish.back.", ".swish.output."): item
+        for name, item in otter(head=False).items()
+    }
+    assert facts(OWN, renamed).tied_embeddings  # a linear of a layer is no head
 
 
 @pytest.mark.parametrize("config", [USUAL, OWN], ids=["usual names", "own names"])
