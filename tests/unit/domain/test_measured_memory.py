@@ -137,5 +137,6 @@ def test_only_profiled_starts_are_learned_from() -> None:
     )
     for name in told:
         assert measured_from({key: told[key] for key in told if key != name}) is None
-    assert measured_from({**told, "consumedBytesPerGpu": "2"}) is None
+    for strange in ("2", 0, -1, 2.5, None, True):
+        assert measured_from({**told, "consumedBytesPerGpu": strange}) is None
     assert measured_from({}) is None

@@ -109,6 +109,40 @@ def test_every_figure_is_declared() -> None:
     assert set(told(on_gpu(MEASURED)).status["engine"]) <= names
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Using {}LinearKernel for AutoGPTQLinearMethod",
+        "Using {} attention backend",
+        "Initializing a V1 LLM engine (v{})",
+        "GPU KV cache size: {} tokens",
+        "Maximum concurrency for 1 tokens per request: {}x",
+        "Available KV cache memory: {} GiB",
+        "Graph capturing finished in {} secs, took {} GiB",
+    ],
+)
+@pytest.mark.parametrize("filling", ["A" * 5000, "9" * 5000, "9" * 16, "9.9", "-1", "9,9,9"])
+def test_no_log_makes_a_status_that_is_refused(line: str, filling: str) -> None:
+    """Whatever stands in a line, texts stay short and numbers below 2**63."""
+    figures = engine_figures("\n".join([line.replace("{}", filling)] * 20))
+
+    engine = told(on_gpu(figures)).status["engine"]
+
+    EngineStatus.model_validate(engine)
+    numbers = [value for value in engine.values() if isinstance(value, int)]
+    assert all(-(2**63) < number < 2**63 for number in numbers)
+
+
+def test_many_kernels_are_cut() -> None:
+    """Of very many kernels the first ones are told."""
+    lines = [f"Using K{number}LinearKernel for AutoGPTQLinearMethod" for number in range(900)]
+
+    engine = told(on_gpu(engine_figures("\n".join(lines)))).status["engine"]
+
+    EngineStatus.model_validate(engine)
+    assert engine["kernel"].startswith("K0 + K1 + ")
+
+
 def test_the_write_that_says_ready_carries_them() -> None:
     """Before a replica answers nothing is told, so that the figures cost no write of their own."""
     starting = {**ANSWERING, "readyReplicas": 0}

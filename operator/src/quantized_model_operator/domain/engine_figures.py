@@ -13,16 +13,21 @@ from types import MappingProxyType
 
 GIB = 1 << 30
 
+MOST_KERNELS = 8
+"""Lengths and counts are bounded, so that no log makes a status that the API server refuses."""
+
 _N = r"(-?\d{1,9}(?:\.\d{1,9})?)"
-_KERNEL = re.compile(r"Using (\w+?)(?:LinearKernel)? for \w*GPTQ\w*\b")
-_ATTENTION = re.compile(r"Using (\w+) attention backend")
-_VERSION = re.compile(r"Initializing a V1 LLM engine \(v([^)\s]+)\)|\bversion (\d+\.\d+\.\S+)\s*$")
+_KERNEL = re.compile(r"Using (\w{1,60}?)(?:LinearKernel)? for \w{0,60}GPTQ\w{0,60}\b")
+_ATTENTION = re.compile(r"Using (\w{1,60}) attention backend")
+_VERSION = re.compile(
+    r"Initializing a V1 LLM engine \(v([^)\s]{1,60})\)|\bversion (\d+\.\d+\.\S{1,60})\s*$"
+)
 _LOADING = re.compile(rf"Model loading took {_N} GiB(?: memory)? and {_N} seconds")
 _KV_BYTES = re.compile(
     rf"Available KV cache memory: {_N} GiB|reserved {_N} GiB memory for KV Cache"
     rf"|Explicitly set \({_N}/[\d.]+\) GiB for KV cache"
 )
-_KV_TOKENS = re.compile(r"KV cache size: (\d[\d,]{0,19}) tokens")
+_KV_TOKENS = re.compile(r"KV cache size: (\d[\d,]{0,16}) tokens")
 _CONCURRENCY = re.compile(rf"Maximum concurrency for [\d,]+ tokens per request: {_N}x")
 _GRAPHS = re.compile(rf"Graph capturing finished in {_N} secs, took {_N} GiB")
 _TOTAL = re.compile(rf"Free memory on device[^(]*\({_N}/{_N} GiB\) on startup")
@@ -105,7 +110,7 @@ def engine_figures(log: str) -> EngineFigures:
     phases = _phase_seconds(lines)
     return EngineFigures(
         version=_first_text(_VERSION, lines),
-        kernels=tuple(dict.fromkeys(item[0] for item in _matches(_KERNEL, lines))),
+        kernels=tuple(dict.fromkeys(item[0] for item in _matches(_KERNEL, lines)))[:MOST_KERNELS],
         attention_backend=_first_text(_ATTENTION, lines),
         weights_bytes=_bytes(max, (item[0] for item in loading)),
         loading_seconds=_seconds(item[1] for item in loading),

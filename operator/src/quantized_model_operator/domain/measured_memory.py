@@ -68,9 +68,9 @@ def measured_from(engine: Mapping[str, Any]) -> MeasuredMemory | None:
     names = ("gpuMemoryBytes", "weightsBytesPerGpu", "consumedBytesPerGpu", "activationBytesPerGpu")
     sizes = [engine.get(name) for name in names]
     setup = engine.get("setup")
-    if not isinstance(setup, str) or not all(type(size) is int for size in sizes):
+    card, weights, consumed, activation = (size if type(size) is int else 0 for size in sizes)
+    if not isinstance(setup, str) or min(card, weights, consumed, activation) <= 0:
         return None
-    card, weights, consumed, activation = (int(size or 0) for size in sizes)
     return MeasuredMemory(
         setup=setup,
         gpu_memory_bytes=card,
