@@ -21,6 +21,8 @@ PRE_STOP_SECONDS = 15
 """After so long a deleted pod gets its stop signal."""
 LAST_BEGIN_SECONDS = 13
 """Near the signal, for streams that last a few seconds to meet it on a fast machine."""
+CHECKPOINTS = 2
+"""Folders of the claim that the model was served from, or was to be."""
 CHILDREN = ("deployments", "replicasets", "services", "jobs", "pods")
 
 
@@ -111,7 +113,7 @@ def roll_out(space: Space, exchange: Exchange) -> None:
 
 
 def remove(space: Space) -> None:
-    """Everything goes with the model but the record of the inspection."""
+    """Everything goes with the model but the records of the inspections."""
     space.cluster.kubectl(
         "delete", "quantizedmodel", MODEL, f"--namespace={space.namespace}", "--wait=false"
     )
@@ -121,10 +123,9 @@ def remove(space: Space) -> None:
         )
     kept = space.cluster.api.get(space.path("configmaps"))["items"]
     ours = [item for item in kept if item["metadata"]["name"] != "kube-root-ca.crt"]
-    assert [item["metadata"].get("labels", {}) for item in ours] in (
-        [],
-        [documents.RECORD_LABELS],
-    )
+    labels = [item["metadata"].get("labels", {}) for item in ours]
+    assert all(item == documents.RECORD_LABELS for item in labels), labels
+    assert len(labels) <= CHECKPOINTS
 
 
 def has_started(pod: Body) -> bool:

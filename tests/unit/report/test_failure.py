@@ -340,3 +340,19 @@ def test_a_verdict_of_the_startup_probe_is_told(
     assert remedy in failure["message"]
     if reason == "AnswersDamaged":
         assert verdict in failure["message"]
+
+
+def test_a_damaged_replica_is_told_while_others_answer() -> None:
+    """A replica whose vLLM was started again and answers wrongly counts, whoever else is Ready."""
+    message = json.dumps({"reason": "AnswersDamaged", "message": "the answer has no token"})
+    pods = _crashed("", end=ended(0, message=message)).pods
+    seen = with_deployment_status(
+        running({**CPU_SPEC, "replicas": 2}),
+        observedGeneration=1,
+        replicas=2,
+        updatedReplicas=2,
+        readyReplicas=1,
+    )
+    assert _failure(seen) == {}
+    seen = replace(seen, pods=pods)
+    assert _failure(seen)["reason"] == "AnswersDamaged"
