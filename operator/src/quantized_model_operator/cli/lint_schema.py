@@ -226,7 +226,12 @@ def with_defaults(value: Any, schema: Schema) -> Any:  # noqa: ANN401 - any JSON
         return value
     fields: Schema = schema.get("properties", {})
     others = schema.get("additionalProperties") or {}
-    kept = {name: child for name, child in value.items() if child is not None}
+    kept = {
+        name: child
+        for name, child in value.items()
+        # An unknown field is told even if nothing stands in it.
+        if child is not None or not (name in fields or others)
+    }
     added = {
         name: child["default"]
         for name, child in fields.items()
