@@ -115,7 +115,11 @@ def _argument_context(spec: QuantizedModelSpec, settings: Settings) -> ArgumentC
     except InvalidEngineVersionError:
         table = None
     return ArgumentContext(
-        version=text, table=table, others=argument_tables, plugins=bool(spec.engine.image)
+        version=text,
+        table=table,
+        others=argument_tables,
+        on_cpu=spec.hardware.device is Device.CPU,
+        plugins=bool(spec.engine.image),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,14 @@ def test_owned_arguments_move_to_their_field(
     (problem,) = argument_problems(arguments, context())
     assert problem.rule == "arguments-are-not-owned"
     assert problem.suggestion == suggestion
+
+
+@pytest.mark.parametrize("flag", ["-tp", "--gpu-memory-utilization", "--kv-cache-dtype"])
+def test_on_cpu_nothing_moves_into_fields_of_gpus(flag: str) -> None:
+    """A flag that is about GPUs is only taken out of the list of a model on CPU."""
+    on_cpu = replace(context(), on_cpu=True)
+    (problem,) = argument_problems([flag, "1", "--seed", "1"], on_cpu)
+    assert problem.suggestion == {"engine": {"args": ["--seed", "1"]}}
 
 
 def test_every_suggestion_mends_the_whole_list() -> None:

@@ -24,6 +24,9 @@ _FIELDS: Mapping[str, tuple[str, str]] = {
 }
 """Destination of an owned argument -> section and field of the spec that take its value."""
 
+_OF_GPUS = frozenset({"gpu_memory_utilization", "kv_cache_dtype", "tensor_parallel_size"})
+"""Destinations whose fields mean nothing on CPU."""
+
 _DTYPES = {"auto": "auto", "half": "float16", "float16": "float16", "bfloat16": "bfloat16"}
 
 
@@ -56,9 +59,11 @@ def patch(arguments: Sequence[str], edits: Sequence[Edit], own: Edit) -> Mapping
     return {**own.fields, "engine": engine}
 
 
-def moved(argument: UsedArgument) -> Edit:
+def moved(argument: UsedArgument, *, on_cpu: bool = False) -> Edit:
     """The owned argument taken out of the list, its value put into the field that is for it."""
     place, value = _FIELDS.get(argument.row.dest), _field_value(argument)
+    if on_cpu and argument.row.dest in _OF_GPUS:
+        place = None
     fields = {place[0]: {place[1]: value}} if place and value is not None else {}
     return Edit(index=argument.index, count=argument.count, fields=fields)
 

@@ -45,6 +45,7 @@ class ArgumentContext:
     table: ArgumentTable | None
     others: Callable[[], Sequence[ArgumentTable]]
     """The tables of all versions, for saying where a flag is known."""
+    on_cpu: bool = False
     plugins: bool = False
     """Whether an image of the user's own may bring formats that vLLM itself does not have."""
 
@@ -114,7 +115,7 @@ def _findings(
     used, faults = read_arguments(arguments, table)
     found: dict[int, Finding] = {}
     for argument in used:
-        finding = _owned(argument) or _value(argument, context, table)
+        finding = _owned(argument, context) or _value(argument, context, table)
         if finding:
             found[argument.index] = finding
     for fault in faults:
@@ -128,12 +129,14 @@ def _findings(
     return [found[index] for index in sorted(found)]
 
 
-def _owned(argument: UsedArgument) -> Finding | None:
+def _owned(argument: UsedArgument, context: ArgumentContext) -> Finding | None:
     """Owned flags count under whatever name."""
     name = next((name for name in argument.row.names if name in OWNED_FLAGS), None)
     if name is None:
         return None
-    return _owned_problem(argument.index, name, OWNED_FLAGS[name]), moved(argument)
+    return _owned_problem(argument.index, name, OWNED_FLAGS[name]), moved(
+        argument, on_cpu=context.on_cpu
+    )
 
 
 def _owned_problem(index: int, flag: str, remedy: str) -> Problem:
