@@ -128,8 +128,8 @@ def healthy(name: str = "qwen2-7b") -> Body:
 
 
 SHORT = (
-    "vLLM ended with exit code 1: a request of 32768 tokens needs 1.75 GiB of KV cache, and there "
-    "are 0.88 GiB: set spec.engine.maxModelLen to 16464 or less"
+    "spec.engine.maxModelLen: one request of 32768 tokens needs 1.75 GiB of KV cache, and there are "
+    "0.88 GiB; set it to 16464 or less, or use more GPU memory"
 )
 
 

@@ -90,7 +90,7 @@ def test_the_plan_stands_beside_reality(capsys: Capsys) -> None:
 def test_a_failure_ends_with_its_remedy(capsys: Capsys) -> None:
     """The cause, the lines of the log that matter and the patch as a command are printed."""
     text = explain(capsys, "qwen2-7b-long").out
-    assert "set spec.engine.maxModelLen to 16464 or less" in text.replace("\n", " ")
+    assert "set it to 16464 or less, or use more GPU memory" in text.replace("\n", " ")
     assert "ValueError: To serve at least one request" in text
     (patch,) = [line for line in text.splitlines() if " patch " in line]
     words = shlex.split(patch)
