@@ -128,8 +128,8 @@ def healthy(name: str = "qwen2-7b") -> Body:
 
 
 SHORT = (
-    "spec.engine.maxModelLen: one request of 32768 tokens needs 1.75 GiB of KV cache, and there are "
-    "0.88 GiB; set it to 16464 or less, or use more GPU memory"
+    "spec.engine.maxModelLen: one request of 32768 tokens needs 1.75 GiB of KV cache, and there "
+    "are 0.88 GiB; set it to 16464 or less, or use more GPU memory"
 )
 
 
