@@ -13,6 +13,7 @@ from quantized_model_operator.domain.batch_limits import (
     batch_problem,
     chosen_batch_limits,
     default_batch_limits,
+    step_problem,
 )
 from quantized_model_operator.domain.serving_plan import ServingPlan, plan_serving
 from unit.domain.model_shapes import (
@@ -109,6 +110,25 @@ def test_more_sequences_than_tokens_are_refused(tokens: int, sequences: int) -> 
     problem = batch_problem(BatchLimits(max_num_batched_tokens=tokens, max_num_seqs=sequences))
     assert (problem is not None) == (sequences > tokens)
     assert problem is None or problem.field == "spec.engine.maxNumSeqs"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "chunked", "refused"),
+    [
+        (4095, False, True),
+        (4096, False, False),
+        (4097, False, False),
+        (None, False, False),
+        (16, True, False),
+    ],
+)
+def test_a_step_holds_a_request_that_is_not_cut(
+    tokens: int | None, *, chunked: bool, refused: bool
+) -> None:
+    """Only a limit of the user's below the length is refused, and only without chunks."""
+    problem = step_problem(tokens, 4096, chunked_prefill=chunked)
+    assert (problem is not None) == refused
+    assert problem is None or problem.field == "spec.engine.maxNumBatchedTokens"
 
 
 def test_sequences_beyond_the_default_tokens_of_a_card_are_refused() -> None:
