@@ -40,8 +40,14 @@ def lists_of(schema: dict[str, Any]) -> st.SearchStrategy[list[Any]]:
         values_of(schema["items"]),
         min_size=schema.get("minItems", 0),
         max_size=SHORT,
-        unique_by=lambda item: item["name"] if "name" in item else repr(item),
+        unique_by=identity_of,
     )
+
+
+def identity_of(item: Any) -> str:  # noqa: ANN401 - any JSON
+    """What makes an item of a list another one."""
+    named = isinstance(item, dict) and "name" in item
+    return str(item["name"]) if named else repr(item)
 
 
 def strings_of(schema: dict[str, Any]) -> st.SearchStrategy[str]:
