@@ -6,7 +6,7 @@ import yaml
 
 from qmo_demo.installation import MODEL, NAMESPACE
 from qmo_demo.kubernetes import Document, Kubernetes
-from qmo_demo.supplies import TinyModel
+from qmo_demo.supplies import REPOSITORY, TinyModel
 
 
 def tell(
@@ -27,7 +27,7 @@ def tell(
         ("Question", f"  {model.question}"),
         ("Answer through curl", f"  {answers[0]}"),
         ("Answer through the openai client", f"  {answers[1]}"),
-        ("Go on by hand", _next_steps(kubernetes)),
+        ("Go on by hand", _next_steps(kubernetes, model)),
     )
     for title, text in sections:
         sys.stdout.write(f"\n{title}\n{text}\n")
@@ -39,11 +39,13 @@ def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
 
 
-def _next_steps(kubernetes: Kubernetes) -> str:
+def _next_steps(kubernetes: Kubernetes, model: TinyModel) -> str:
     own = bool(kubernetes.kubeconfig)
     setup = f"  export KUBECONFIG={kubernetes.kubeconfig}\n" if own else ""
     kubectl = kubernetes.kubectl_program
-    return f"""{setup}  alias kubectl={kubectl}
+    return f"""{setup}  alias kubectl={kubectl} qm={REPOSITORY}/.venv/bin/qm
+  qm explain {MODEL} --namespace {NAMESPACE}
+  qm plan {model.folder} --all-gpus
   kubectl --namespace {NAMESPACE} describe quantizedmodel {MODEL}
   kubectl explain quantizedmodel.spec.engine
   kubectl --namespace {NAMESPACE} scale quantizedmodel {MODEL} --replicas=2
