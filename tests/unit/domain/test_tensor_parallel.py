@@ -66,8 +66,16 @@ def test_known_models_have_the_computed_verdicts(
         ({"heads": 12, "kv_heads": 4, "head_size": 128}, 3, "kv-heads-are-shared-evenly"),
         ({"heads": 16, "kv_heads": 2, "head_size": 128}, 8, ""),
         ({"heads": 12, "kv_heads": 3, "head_size": 128, "intermediate_size": 6 * 128}, 6, ""),
-        ({"heads": 12, "kv_heads": 3, "head_size": 128, "intermediate_size": 6 * 128 + 2}, 6, "dimensions-are-shared-evenly"),
-        ({"heads": 16, "kv_heads": 8, "head_size": 128, "intermediate_size": 8 * 192}, 8, "groups-stay-whole"),
+        (
+            {"heads": 12, "kv_heads": 3, "head_size": 128, "intermediate_size": 6 * 128 + 2},
+            6,
+            "dimensions-are-shared-evenly",
+        ),
+        (
+            {"heads": 16, "kv_heads": 8, "head_size": 128, "intermediate_size": 8 * 192},
+            8,
+            "groups-stay-whole",
+        ),
         ({"heads": 16, "kv_heads": 8, "head_size": 128, "intermediate_size": 8 * 256}, 8, ""),
     ],
 )
