@@ -94,6 +94,15 @@ def test_ranks_share_kv_heads_and_fp8_halves() -> None:
     assert kv_layout(QWEN2_7B_INT4, 1, "fp8", SMALL).block_bytes * 2 == whole
 
 
+@pytest.mark.parametrize(
+    ("blocks", "longest"), [(2050, 32768), (2049, 32768), (2048, 32752), (2, 16), (1, 0), (0, 0)]
+)
+def test_a_request_that_fills_the_cache_to_the_last_block_fits(blocks: int, longest: int) -> None:
+    """32768 tokens are 2048 blocks, and one more that vLLM keeps for itself."""
+    layout = kv_layout(QWEN2_7B_INT4, 1, "auto", SMALL)
+    assert layout.longest_length(blocks * layout.block_bytes, 32768) == longest
+
+
 LAYOUTS = st.builds(
     KvLayout,
     block_bytes=st.integers(1, 10**7),
