@@ -184,6 +184,8 @@ def test_plugins_of_an_own_image_are_trusted() -> None:
     ("engine", "field", "value"),
     [
         ({"args": ["--no-enable-chunked-prefill"]}, "chunked_prefill", False),
+        ({"args": ["--performance-mode", "throughput"]}, "double_batches", True),
+        ({"args": ["--performance-mode=interactivity"]}, "double_batches", False),
         ({"args": ["--enable-chunked-prefill"]}, "chunked_prefill", True),
         ({"version": "0.33.0", "args": ["--disable-chunked-p"]}, "chunked_prefill", False),
         ({"version": "0.19.0", "args": ["--enforce-eager"]}, "enforce_eager", True),

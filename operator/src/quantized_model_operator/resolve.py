@@ -279,6 +279,7 @@ def _request(spec: QuantizedModelSpec, settings: Settings) -> ServingRequest:
         expert_parallel=switches.expert_parallel,
         linear_backend=switches.linear_backend,
         attention_backend=switches.attention_backend,
+        double_batches=switches.double_batches,
         length_may_exceed=any(item.name == _ALLOW_LONG for item in engine.env or ()),
         warnings=(
             *(argument_warnings(context) if engine.args else ()),

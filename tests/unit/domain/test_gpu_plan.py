@@ -69,6 +69,15 @@ def test_weights_that_do_not_fit_one_gpu_are_split() -> None:
     assert any("estimated" in text for text in plan.warnings)
 
 
+def test_throughput_mode_doubles_what_a_step_holds() -> None:
+    """Twice the batch of vLLM's own, as if the user had set it, so less is left for the cache."""
+    mode = gpu_planned(QWEN2_7B_INT4, [L4], double_batches=True)
+    own = gpu_planned(QWEN2_7B_INT4, [L4])
+    set_ = gpu_planned(QWEN2_7B_INT4, [L4], max_num_batched_tokens=4096, max_num_seqs=512)
+    assert mode.expected_kv_cache_tokens == set_.expected_kv_cache_tokens
+    assert mode.expected_kv_cache_tokens < own.expected_kv_cache_tokens
+
+
 def test_the_smallest_number_wins_over_the_smallest_card() -> None:
     """With L4 and H100 in sight a 72B takes one H100 rather than four L4."""
     plan = gpu_planned(QWEN2_72B_INT4, [L4, H100])

@@ -59,6 +59,7 @@ class EngineSwitches:
     expert_parallel: bool = False
     linear_backend: str = ""
     attention_backend: str = ""
+    double_batches: bool = False
 
 
 def argument_problems(arguments: Sequence[str], context: ArgumentContext) -> Iterator[Problem]:
@@ -92,6 +93,7 @@ def engine_switches(arguments: Sequence[str], table: ArgumentTable | None) -> En
         expert_parallel=values.get("enable_expert_parallel") is True,
         linear_backend=str(values.get("linear_backend", "")),
         attention_backend=str(values.get("attention_backend", "")).upper(),
+        double_batches=values.get("performance_mode") == "throughput",
     )
 
 

@@ -17,6 +17,16 @@ class BatchLimits:
     max_num_batched_tokens: int
     max_num_seqs: int
 
+    def doubled(self) -> "BatchLimits":
+        """VLLM's own limits under ``--performance-mode throughput``.
+
+        Source: vLLM 0.33.0 engine/arg_utils.py, checked 2026-11.
+        """
+        return BatchLimits(
+            max_num_batched_tokens=2 * self.max_num_batched_tokens,
+            max_num_seqs=2 * self.max_num_seqs,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRow:

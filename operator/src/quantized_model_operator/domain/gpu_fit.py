@@ -149,8 +149,9 @@ def batch_limits(
 ) -> BatchLimits:
     """The user's batch limits, and vLLM's own where the user set none."""
     accelerator = candidate.accelerator
+    own = default_batch_limits(accelerator.product, accelerator.memory_bytes)
     return chosen_batch_limits(
-        default_batch_limits(accelerator.product, accelerator.memory_bytes),
+        own.doubled() if request.double_batches else own,
         request.max_num_batched_tokens,
         request.max_num_seqs,
         request.max_model_length or unlimited_length(facts),

@@ -48,6 +48,8 @@ class ServingRequest:
     """Kernel that the user's arguments name for dense linears; empty or ``auto``: vLLM's choice."""
     attention_backend: str = ""
     """Likewise for attention, in capitals."""
+    double_batches: bool = False
+    """Whether the user's arguments ask for throughput, which doubles vLLM's own batch limits."""
     warnings: tuple[str, ...] = ()
     """What was noticed when the settings were read; part of the plan's warnings."""
     length_may_exceed: bool = False
