@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from checkpoint_headers import header_set, model_tensors, write_header_set
+from published_models import PUBLISHED
 from unit.cli.plan_runs import Run, run_qm
 
 if TYPE_CHECKING:
@@ -98,6 +100,17 @@ def test_parts_of_a_spec_that_are_no_mappings(otter: Path, capsys: Capsys) -> No
         assert run.code == 2
         fields = {item["field"] for item in run.document["refusals"]}
         assert fields == {"spec.hardware", "spec.engine"}
+
+
+def test_sizes_are_those_of_the_way_experts_are_shared(here: Path, capsys: Capsys) -> None:
+    """The sizes that are listed are those that the plan may take, with experts split or whole."""
+    config = {**PUBLISHED["Qwen/Qwen3-30B-A3B"].config, "num_hidden_layers": 1}
+    write_header_set(here / "otter", header_set(config, model_tensors(config)))
+    for args, may_be_split in (([], False), (["--enable-expert-parallel"], True)):
+        spec = {"engine": {"args": args}, "hardware": {"gpusPerReplica": 16}}
+        run = plan(capsys, write(here, manifest(spec)))
+        sizes = {item["size"]: item["legal"] for item in run.document["tensorParallelSizes"]}
+        assert sizes[16] == run.document["fits"] == may_be_split
 
 
 def test_products_of_the_manifest_stand_in_for_a_cluster(otter: Path, capsys: Capsys) -> None:

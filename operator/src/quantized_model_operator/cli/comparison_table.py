@@ -28,9 +28,7 @@ def print_comparison(compared: Comparison, request: ServingRequest, read: ReadCh
     show_text(console, _headline(compared, request, len(fitting)))
     console.print()
     show_rows(console, checkpoint_rows(read))
-    facts = read.report.facts
-    if facts is not None:
-        show_rows(console, size_rows(facts))
+    show_rows(console, size_rows(compared.sizes))
     console.print()
     if fitting:
         show_columns(console, TITLES, [_columns(row) for row in fitting], left=LEFT_COLUMNS)

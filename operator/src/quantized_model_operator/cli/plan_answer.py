@@ -14,6 +14,7 @@ from quantized_model_operator.domain.batch_limits import (
 )
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_version import parse_engine_version
+from quantized_model_operator.domain.expert_parallel import as_shared
 from quantized_model_operator.domain.gpu_candidates import GPUS_OF_AN_UNSEEN_NODE, candidates
 from quantized_model_operator.domain.gpu_fit import Fit, batch_limits, evaluate
 from quantized_model_operator.domain.model_length import TIMES
@@ -40,6 +41,8 @@ class Answer:
     """How much vLLM puts into one step; ``None`` without a plan."""
     gpus_that_fit: int | None = None
     """Without a plan: how many of the same GPUs in one node would do."""
+    sizes: tuple[TensorParallelVerdict, ...] = ()
+    """Every number of GPUs that one node may have, legal or not for this model and request."""
 
     @property
     def fits(self) -> bool:
@@ -63,6 +66,8 @@ class Comparison:
     rows: tuple[GpuAnswer, ...]
     hint: str
     """Why all of them were compared, if nobody asked for it."""
+    sizes: tuple[TensorParallelVerdict, ...]
+    """As in the answers."""
 
     @property
     def fits(self) -> bool:
@@ -85,9 +90,10 @@ def checkpoint_problems(read: ReadCheckpoint) -> tuple[Problem, ...]:
 
 def answer_for(facts: CheckpointFacts, request: ServingRequest, hardware: Hardware) -> Answer:
     """The plan on these nodes."""
+    facts = as_shared(facts, request)
     planned = plan_serving(facts, request, hardware.nodes)
     if not isinstance(planned, ServingPlan):
-        return replace(refused(planned), warnings=facts.warnings)
+        return replace(refused(planned), warnings=facts.warnings, sizes=_sizes(facts))
     fit = _planned_fit(facts, request, hardware, planned)
     warnings = (*planned.warnings, *facts.warnings, *_capacity_warnings(planned, hardware))
     return Answer(
@@ -96,6 +102,7 @@ def answer_for(facts: CheckpointFacts, request: ServingRequest, hardware: Hardwa
         warnings=tuple(dict.fromkeys(warnings)),
         fit=fit,
         batch=batch_limits(facts, request, fit.candidate) if fit else _cpu_batch(request),
+        sizes=_sizes(facts),
     )
 
 
@@ -124,11 +131,11 @@ def comparison(
         rows.append(
             GpuAnswer(gpu=gpu, answer=answer_for(facts, free, Hardware(nodes=nodes, origin="")))
         )
-    return Comparison(gpus_per_node=count, rows=tuple(rows), hint=hint)
+    sizes = _sizes(as_shared(facts, request))
+    return Comparison(gpus_per_node=count, rows=tuple(rows), hint=hint, sizes=sizes)
 
 
-def size_verdicts_of(facts: CheckpointFacts) -> tuple[TensorParallelVerdict, ...]:
-    """Every number of GPUs that one node may have, legal or not for this model."""
+def _sizes(facts: CheckpointFacts) -> tuple[TensorParallelVerdict, ...]:
     return tensor_parallel_verdicts(facts, LARGEST_SIZE)
 
 

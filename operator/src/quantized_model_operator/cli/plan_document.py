@@ -1,14 +1,10 @@
 """Pure: answers as JSON or YAML, with the field names of ``status.plan`` and ``status.model``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from quantized_model_operator.cli.checkpoint_source import ReadCheckpoint
-from quantized_model_operator.cli.plan_answer import (
-    Answer,
-    Comparison,
-    size_verdicts_of,
-)
+from quantized_model_operator.cli.plan_answer import Answer, Comparison
 from quantized_model_operator.cli.plan_hardware import Hardware, gpu_pools
 from quantized_model_operator.cli.plan_memory import memory_parts
 from quantized_model_operator.domain.batch_limits import BatchLimits
@@ -26,7 +22,7 @@ def answer_document(
     return {
         **_verdict(answer),
         **({"hardware": _hardware(hardware)} if hardware else {}),
-        **_checkpoint(read),
+        **_checkpoint(read, answer.sizes),
     }
 
 
@@ -44,7 +40,7 @@ def comparison_document(compared: Comparison, read: ReadCheckpoint) -> Document:
         "fits": compared.fits,
         "gpusPerNode": compared.gpus_per_node,
         "gpus": rows,
-        **_checkpoint(read),
+        **_checkpoint(read, compared.sizes),
     }
 
 
@@ -99,7 +95,7 @@ def _hardware(hardware: Hardware) -> Document:
     return {"origin": hardware.origin, "gpus": gpus}
 
 
-def _checkpoint(read: ReadCheckpoint | None) -> Document:
+def _checkpoint(read: ReadCheckpoint | None, sizes: Sequence[TensorParallelVerdict]) -> Document:
     if read is None:
         return {}
     facts = read.report.facts
@@ -112,7 +108,7 @@ def _checkpoint(read: ReadCheckpoint | None) -> Document:
     if not read.commit:  # of a folder only config and headers were read, and nothing is proved
         details = {k: v for k, v in details.items() if k not in {"digest", "integrity"}}
     return {
-        "tensorParallelSizes": [_size(item) for item in size_verdicts_of(facts)],
+        "tensorParallelSizes": [_size(item) for item in sizes],
         "model": details,
         "source": source,
     }

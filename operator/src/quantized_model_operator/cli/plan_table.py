@@ -8,7 +8,7 @@ from rich.text import Text
 
 from quantized_model_operator.cli.checkpoint_source import ReadCheckpoint
 from quantized_model_operator.cli.gpu_names import short_name
-from quantized_model_operator.cli.plan_answer import Answer, size_verdicts_of
+from quantized_model_operator.cli.plan_answer import Answer
 from quantized_model_operator.cli.plan_hardware import GpuPool, Hardware, gpu_pools
 from quantized_model_operator.cli.plan_memory import memory_parts
 from quantized_model_operator.cli.plan_remedy import remedy
@@ -22,7 +22,6 @@ from quantized_model_operator.cli.terminal import (
 )
 from quantized_model_operator.domain.accelerators import known_accelerator
 from quantized_model_operator.domain.batch_limits import BatchLimits
-from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.cluster_state import ModelKey
 from quantized_model_operator.domain.model_length import TIMES
 from quantized_model_operator.domain.quantization import dotted
@@ -67,9 +66,8 @@ def print_answer(
         show_rows(console, _plan_rows(answer.plan))
         show_rows(console, _batch_rows(answer.batch))
         show_rows(console, _memory_rows(answer, console))
-    facts = read.report.facts if read else None
-    if facts is not None and hardware is not None and gpu_pools(hardware):
-        show_rows(console, size_rows(facts))
+    if answer.sizes and hardware is not None and gpu_pools(hardware):
+        show_rows(console, size_rows(answer.sizes))
     show_rows(console, _list_rows("Warnings", answer.warnings, "yellow"))
     show_rows(console, _list_rows("Also fits", answer.plan.alternatives if answer.plan else ()))
 
@@ -92,9 +90,9 @@ def checkpoint_rows(read: ReadCheckpoint | None) -> Iterator[Row]:
     yield "Checkpoint", lines(*what)
 
 
-def size_rows(facts: CheckpointFacts) -> Iterator[Row]:
+def size_rows(sizes: Sequence[TensorParallelVerdict]) -> Iterator[Row]:
     """The numbers of GPUs that the model can be split over, and why not over others."""
-    verdicts = size_verdicts_of(facts)[:SHOWN_SIZES]
+    verdicts = sizes[:SHOWN_SIZES]
     legal = ", ".join(str(item.size) for item in verdicts if item.legal) or "none"
     refused = [item for item in verdicts if not item.legal]
     grouped = [Text(text, "dim") for text in _grouped(refused)]

@@ -9,7 +9,13 @@ from dataclasses import replace
 
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.linear_layers import LinearLayer, all_linears
+from quantized_model_operator.domain.plan_values import ServingRequest
 from quantized_model_operator.domain.tensor_facts import LinearShape, Split
+
+
+def as_shared(facts: CheckpointFacts, request: ServingRequest) -> CheckpointFacts:
+    """The checkpoint as the ranks of this request share it, which decides over their number."""
+    return with_whole_experts(facts) if request.expert_parallel else facts
 
 
 def with_whole_experts(facts: CheckpointFacts) -> CheckpointFacts:

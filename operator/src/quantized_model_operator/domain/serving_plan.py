@@ -14,7 +14,7 @@ from quantized_model_operator.domain.engine_version import (
     InvalidEngineVersionError,
     parse_engine_version,
 )
-from quantized_model_operator.domain.expert_parallel import with_whole_experts
+from quantized_model_operator.domain.expert_parallel import as_shared
 from quantized_model_operator.domain.gpu_plan import plan_gpu
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import (
@@ -54,8 +54,7 @@ def plan_serving(
     if problems:
         return problems
     planned = plan_cpu if request.device == "CPU" else plan_gpu
-    seen = with_whole_experts(facts) if request.expert_parallel else facts
-    return planned(seen, request, version, nodes)
+    return planned(as_shared(facts, request), request, version, nodes)
 
 
 def _request_problems(request: ServingRequest) -> Iterable[Problem]:

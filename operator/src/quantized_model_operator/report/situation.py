@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from quantized_model_operator.domain.cluster_state import ObjectKey, Observed
+from quantized_model_operator.domain.expert_parallel import as_shared
 from quantized_model_operator.domain.failure_cause import Situation
 from quantized_model_operator.domain.tensor_parallel import LARGEST_SIZE, legal_sizes
 from quantized_model_operator.domain.well_known import SERVING_CONTAINER
@@ -43,4 +44,5 @@ def _legal_sizes(plan: Plan, observed: Observed) -> tuple[int, ...]:
     name = plan.model.resource_name
     amounts = (str(node.allocatable.get(name, "0")) for node in observed.nodes)
     most = max((int(text) for text in amounts if text.isdecimal()), default=0)
-    return legal_sizes(plan.facts, min(max(most, 1), LARGEST_SIZE))
+    facts = as_shared(plan.facts, plan.model.request)
+    return legal_sizes(facts, min(max(most, 1), LARGEST_SIZE))
