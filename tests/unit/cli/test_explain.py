@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from fake_models import (
     MODELS,
@@ -204,6 +205,28 @@ def test_partial_permission(capsys: Capsys, cluster: FakeNodes) -> None:
     run = explain(capsys, "qwen2-7b")
     assert run.code == 0
     assert "you may not list events, jobs here" in run.out
+
+
+def test_a_kubeconfig_that_is_broken(capsys: Capsys, here: Path) -> None:
+    """A certificate that is not there is told in a sentence, as by `qm plan`."""
+    with running_models() as server:
+        file = server.write_kubeconfig(here / "kubeconfig")
+    cluster = {"server": "https://127.0.0.1:9", "certificate-authority": "missing.crt"}
+    document = yaml.safe_load(file.read_text())
+    document["clusters"][0]["cluster"] = cluster
+    file.write_text(yaml.safe_dump(document))
+    error = run_qm(capsys, "explain", "otter", "--kubeconfig", str(file)).error
+    assert error.startswith("the kubeconfig cannot be used: ")
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_context_is_of_the_users_own_file(
+    capsys: Capsys, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without KUBECONFIG a context is looked for in ~/.kube/config, as by `qm plan`."""
+    monkeypatch.delenv("KUBECONFIG")
+    error = run_qm(capsys, "explain", "otter", "--context", "zoo").error
+    assert error.startswith(f"the kubeconfig {here / '.kube/config'} cannot be used")
 
 
 def test_no_cluster(capsys: Capsys, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 import click
 
-from quantized_model_operator.cli.cluster_access import asked, cluster_connection
+from quantized_model_operator.cli.cluster_access import NoClusterError, asked, cluster_connection
 from quantized_model_operator.cli.exit_codes import FITS, REFUSED
 from quantized_model_operator.cli.explain_story import STALLED, document, story
 from quantized_model_operator.cluster.connection import Connection
@@ -44,8 +44,11 @@ def explain(
     of_name, _, plain = name.rpartition("/")
     if not _NAME.fullmatch(plain) or (of_name and not _NAME.fullmatch(of_name)):
         raise click.ClickException(f"{name} is no name of a QuantizedModel")
-    connection = cluster_connection(context, kubeconfig)
-    objects = _objects(connection, of_name or namespace or connection.default_namespace, plain)
+    try:
+        connection = cluster_connection(context, kubeconfig)
+        objects = _objects(connection, of_name or namespace or connection.default_namespace, plain)
+    except NoClusterError as error:
+        raise click.ClickException(str(error)) from error
     told = story(objects, datetime.now(UTC), context or "")  # noqa: TID251 - the command's clock
     if output == "json":
         sys.stdout.write(json.dumps(document(told), indent=2) + "\n")

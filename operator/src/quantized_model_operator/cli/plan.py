@@ -11,6 +11,7 @@ from quantized_model_operator.cli.checkpoint_source import (
     UnreadableSourceError,
     read_checkpoint,
 )
+from quantized_model_operator.cli.cluster_access import NoClusterError
 from quantized_model_operator.cli.exit_codes import FITS, REFUSED
 from quantized_model_operator.cli.plan_answer import (
     Answer,
@@ -21,7 +22,7 @@ from quantized_model_operator.cli.plan_answer import (
     refused,
     with_larger_node,
 )
-from quantized_model_operator.cli.plan_hardware import Hardware, NoClusterError, hardware_of
+from quantized_model_operator.cli.plan_hardware import Hardware, hardware_of
 from quantized_model_operator.cli.plan_options import plan_options
 from quantized_model_operator.cli.plan_subject import (
     PlanOptions,

@@ -1,10 +1,13 @@
 """I/O: the nodes that a plan is made for: those of a cluster, or some that were named."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from quantized_model_operator.cli.cluster_access import (
+    NoClusterError,
+    asked,
+    cluster_connection,
+)
 from quantized_model_operator.cli.plan_subject import PlanOptions, Subject
 from quantized_model_operator.domain.accelerators import (
     DEFAULT_RESOURCE_NAME,
@@ -36,10 +39,6 @@ class GpuPool:
     gpus_by_node: tuple[int, ...]
     free_by_node: tuple[int, ...] | None
     """``None`` where it is not known."""
-
-
-class NoClusterError(Exception):
-    """There is no cluster, or it did not answer; the text says which."""
 
 
 def hardware_of(subject: Subject, options: PlanOptions) -> Hardware | None:
@@ -113,31 +112,17 @@ def _without_cluster(subject: Subject, count: int) -> Hardware | None:
 
 def _cluster(subject: Subject, options: PlanOptions) -> Hardware:
     # Late: a plan without a cluster needs no HTTP.
-    import asyncio  # noqa: PLC0415
-
     from quantized_model_operator.cluster.capacity import (  # noqa: PLC0415
         ClusterUnreadableError,
         read_capacity,
     )
-    from quantized_model_operator.cluster.connection import (  # noqa: PLC0415
-        ConnectionConfigError,
-    )
-    from quantized_model_operator.cluster.kubeconfig import find_connection  # noqa: PLC0415
 
-    environment = dict(os.environ)
-    if options.kubeconfig:
-        environment["KUBECONFIG"] = options.kubeconfig
-    elif options.context and not environment.get("KUBECONFIG"):
-        # A context is of a file; the account of a pod, which would come first, has none.
-        environment["KUBECONFIG"] = str(Path.home() / ".kube" / "config")
     resource = subject.request.resource_name
+    connection = cluster_connection(options.context, options.kubeconfig)
     try:
-        connection = find_connection(environment, options.context or "")
-        capacity = asyncio.run(read_capacity(connection, resource))
-    except (ConnectionConfigError, ClusterUnreadableError) as error:
+        capacity = asked(connection, lambda found: read_capacity(found, resource))
+    except ClusterUnreadableError as error:
         raise NoClusterError(str(error)) from error
-    except (OSError, ValueError, KeyError) as error:  # certificates, addresses and missing fields
-        raise NoClusterError(f"the kubeconfig cannot be used: {error!r}") from error
     pod = subject.model.pod if subject.model else None
     nodes = nodes_for(
         subject.request.device,
