@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from typing import Any
 
 import pytest
@@ -41,6 +43,15 @@ def test_for_a_manifest_fields_and_the_patch_are_told() -> None:
         "kubectl --namespace zoo patch quantizedmodel otter --type merge \\",
         f"  --patch '{patch}'",
     ]
+
+
+def test_a_patch_is_one_word_of_a_shell() -> None:
+    """Quotes in what a user wrote do not end the patch that is to be copied."""
+    suggestion = {"engine": {"args": ["--chat-template=it's an otter"]}}
+    *_, first, second = remedy(suggestion, ModelKey("default", "otter"))
+    words = shlex.split(first.removesuffix("\\") + second)
+    assert words[:3] == ["kubectl", "patch", "quantizedmodel"]
+    assert json.loads(words[-1]) == {"spec": suggestion}
 
 
 def test_suggested_options_exist() -> None:

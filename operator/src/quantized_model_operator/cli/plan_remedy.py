@@ -1,6 +1,7 @@
 """Pure: the suggestion of a refusal as what a user types: options, or a patch of the resource."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -38,10 +39,10 @@ def remedy(suggestion: Mapping[str, Any], model: ModelKey | None) -> Iterator[st
         field = ".".join(("spec", *path))
         yield f"remove {field}" if value is None else f"{field}: {json.dumps(value)}"
     namespace = f"--namespace {model.namespace} " if model.namespace != "default" else ""
-    patch = json.dumps({"spec": suggestion})
+    patch = shlex.quote(json.dumps({"spec": suggestion}))
     # Broken where a shell goes on: a terminal breaks long lines anywhere.
     yield f"kubectl {namespace}patch quantizedmodel {model.name} --type merge \\"
-    yield f"  --patch '{patch}'"
+    yield f"  --patch {patch}"
 
 
 def _fields(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:  # noqa: ANN401 - JSON
