@@ -340,6 +340,12 @@ def test_an_example_of_the_documentation_has_no_errors(path: Path) -> None:
     assert (report.models, report.errors) == (1, 0)
 
 
+def test_the_examples_go_together() -> None:
+    """The directory of examples can be applied to one cluster as it is."""
+    report = judged(*(path.read_text(encoding="utf-8") for path in EXAMPLES))
+    assert (report.models, report.errors) == (len(EXAMPLES), 0)
+
+
 def test_findings_are_in_the_order_of_the_files() -> None:
     """Findings are read from top to bottom, one file after the other."""
     report = judged(model("zebra: 1\n", "b") + "---\n" + model("yak: 1\n", "a"), model("emu: 1\n"))
