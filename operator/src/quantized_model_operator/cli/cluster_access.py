@@ -1,6 +1,5 @@
 """I/O: the cluster that a command speaks to, found as kubectl finds it, and one request of it."""
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +41,7 @@ def asked(
     connection: "Connection", question: Callable[["Connection"], Awaitable[Answer]]
 ) -> Answer:
     """What the cluster answers; ``NoClusterError``, and what the question itself raises."""
+    import asyncio  # noqa: PLC0415 - late, as above
 
     async def ask() -> Answer:
         return await question(connection)
