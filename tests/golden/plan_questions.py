@@ -7,6 +7,7 @@ source, and ``nodes`` are GPUs of one node each by product: a number, or ``gpus`
 labels say.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,11 +16,12 @@ from typing import Any
 
 import yaml
 
-from checkpoint_headers import Shapes, as_evidence, header_set, model_tensors
+from checkpoint_headers import as_evidence, header_set, model_tensors
 from published_models import PUBLISHED
 from quantized_model_operator.domain.checkpoint import InspectionReport
 from quantized_model_operator.domain.checkpoint_inspection import inspect_checkpoint
 from quantized_model_operator.domain.cluster_state import ModelKey, Observed, ObservedNode
+from quantized_model_operator.domain.merge_patch import patched
 from quantized_model_operator.domain.outcome import InvalidModelError, Problem
 from quantized_model_operator.domain.plan_values import ServingPlan
 from quantized_model_operator.domain.serving_plan import plan_serving
@@ -44,7 +46,7 @@ class Question:
 
     def with_patch(self, patch: Mapping[str, Any]) -> "Question":
         """The question after a merge patch of the spec."""
-        return replace(self, spec=merged(self.spec, patch))
+        return replace(self, spec=patched(self.spec, patch))
 
 
 def questions() -> list[Path]:
@@ -90,19 +92,6 @@ def document_of(answer: ServingPlan | tuple[Problem, ...]) -> Document:
     return {"refusals": [_refusal(problem) for problem in answer]}
 
 
-def merged(document: Mapping[str, Any], patch: Mapping[str, Any]) -> Document:
-    """The document after a JSON merge patch."""
-    result = dict(document)
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        elif isinstance(value, Mapping):
-            result[key] = merged(result.get(key) or {}, value)
-        else:
-            result[key] = value
-    return result
-
-
 def _refusal(problem: Problem) -> Document:
     written: Document = {
         "reason": problem.reason,
@@ -113,24 +102,24 @@ def _refusal(problem: Problem) -> Document:
 
 
 def _report(asked: Document) -> InspectionReport:
-    bits, group_size = asked.get("bits", 4), asked.get("groupSize", 128)
-    config = {**PUBLISHED[asked["model"]].config, **asked.get("config", {})}
-    tensors = _tensors(asked["model"], bits, group_size, asked.get("config", {}))
-    made = header_set(config, tensors, bits=bits, group_size=group_size, shards=2)
-    quantization = merged(made.config["quantization_config"], asked.get("quantization", {}))
-    return inspect_checkpoint(
-        as_evidence(replace(made, config={**made.config, "quantization_config": quantization}), URI)
-    )
-
-
-def _tensors(model: str, bits: int, group_size: int, changes: Mapping[str, Any]) -> Shapes:
-    shapes = {key: value for key, value in changes.items() if isinstance(value, int)}
-    return _made(model, bits, group_size, tuple(sorted(shapes.items())))
+    described = {key: value for key, value in asked.items() if key not in {"spec", "nodes"}}
+    return _report_of(json.dumps(described, sort_keys=True))
 
 
 @cache
-def _made(model: str, bits: int, group_size: int, changes: tuple[tuple[str, int], ...]) -> Shapes:
-    return model_tensors({**PUBLISHED[model].config, **dict(changes)}, bits, group_size)
+def _report_of(described: str) -> InspectionReport:
+    """The verdict over a checkpoint, once for all questions about it."""
+    asked: Document = json.loads(described)
+    bits, group_size = asked.get("bits", 4), asked.get("groupSize", 128)
+    changes: Document = asked.get("config", {})
+    config = PUBLISHED[asked["model"]].config
+    shapes = {key: value for key, value in changes.items() if isinstance(value, int)}
+    tensors = model_tensors({**config, **shapes}, bits, group_size)
+    made = header_set({**config, **changes}, tensors, bits=bits, group_size=group_size, shards=2)
+    quantization = patched(made.config["quantization_config"], asked.get("quantization", {}))
+    return inspect_checkpoint(
+        as_evidence(replace(made, config={**made.config, "quantization_config": quantization}), URI)
+    )
 
 
 def _nodes(nodes: Mapping[str, Any]) -> Iterator[ObservedNode]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNIT = Layer("unit", ("pytest",))
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--disable-plugin-autoload")
 LINT = Layer("lint", ("pre-commit",), is_pytest=False)
 
 TESTS = """
@@ -40,8 +41,7 @@ def test_error(broken):
 def pytest_layer(folder: Path, tests: str) -> Layer:
     """A layer that runs one file of tests with the real pytest."""
     (folder / "test_otter.py").write_text(tests, encoding="utf-8")
-    options = ("-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-c", "/dev/null")
-    return Layer("unit", (sys.executable, "-m", "pytest", *options, str(folder)))
+    return Layer("unit", (*PYTEST, "-p", "no:cacheprovider", str(folder)))
 
 
 def test_counts_come_from_the_real_pytest(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_layer_without_tests_is_told_apart(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_a_failure(tmp_path: Path) -> None:
     """A layer whose folder does not exist fails rather than passing with nothing."""
-    layer = Layer("unit", (sys.executable, "-m", "pytest", "-q", str(tmp_path / "nowhere")))
+    layer = Layer("unit", (*PYTEST, str(tmp_path / "nowhere")))
     assert is_failure(layer, run(layer), may_skip=True)
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +60,20 @@ def files(*roots: Path) -> list[Sized]:
 
 def functions(*roots: Path) -> list[Sized]:
     """Every function below the roots, with its decorators' lines left out and its docstring in."""
-    found = []
-    for path in python_files(*roots):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                name = f"{path.relative_to(REPOSITORY)}:{node.lineno} {node.name}"
-                found.append(Sized(name, (node.end_lineno or node.lineno) - node.lineno + 1))
-    return found
+    return [sized for path in python_files(*roots) for sized in functions_of(path)]
+
+
+@cache
+def functions_of(path: Path) -> tuple[Sized, ...]:
+    """The functions of one file."""
+    return tuple(
+        Sized(
+            f"{path.relative_to(REPOSITORY)}:{node.lineno} {node.name}",
+            (node.end_lineno or node.lineno) - node.lineno + 1,
+        )
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 def percentile_95(sizes: list[Sized]) -> float:

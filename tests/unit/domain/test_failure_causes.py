@@ -13,6 +13,7 @@ from quantized_model_operator.domain.engine_log import cause_line
 from quantized_model_operator.domain.engine_rule_table import ENGINE_RULES
 from quantized_model_operator.domain.failure_cause import FailureCause, Situation
 from quantized_model_operator.domain.failure_causes import FAILURE_CAUSES, diagnose
+from quantized_model_operator.domain.merge_patch import patched
 from unit.domain.engine_logs import (
     SHAPES,
     configuration_refused,
@@ -180,23 +181,10 @@ def test_patches_are_valid_specs(text: str, row: str) -> None:
     assert found is not None
     if found.patch is None:
         return
-    patched = _merged(SPEC, found.patch)
-    assert patched != SPEC, row
-    QuantizedModelSpec.model_validate(patched)
+    mended = patched(SPEC, found.patch)
+    assert mended != SPEC, row
+    QuantizedModelSpec.model_validate(mended)
     json.dumps(found.patch)
-
-
-def _merged(target: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON
-    """RFC 7386."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = _merged(merged.get(key), value)
-    return merged
 
 
 def _rule_texts() -> list[tuple[str, str]]:
