@@ -14,7 +14,7 @@ from qmo_demo.kubernetes import Kubernetes
 from qmo_demo.supplies import TinyModel
 
 RELEASE = "qm"
-OPERATOR = Account(RELEASE)
+OPERATOR = Account(RELEASE, installation.OPERATOR_NAMESPACE)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ class Account:
     """Who an operator is."""
 
     release: str
+    home: str = HOME
+    """Namespace of the ServiceAccount."""
 
     @property
     def name(self) -> str:
@@ -28,7 +30,7 @@ class Account:
     @property
     def user(self) -> str:
         """As the audit log names it."""
-        return f"system:serviceaccount:{HOME}:{self.name}"
+        return f"system:serviceaccount:{self.home}:{self.name}"
 
 
 def create_account(cluster: Cluster, release: str) -> Account:
