@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from quantized_model_operator.domain.linear_layers import (
     LinearLayer,
+    all_linears,
     linear_layers,
     rank_layers,
-    unquantized_linears,
 )
 from quantized_model_operator.domain.tensor_facts import LinearShape, MixtureOfExperts
 from unit.domain.model_shapes import QWEN2_7B_INT4, changed
@@ -136,5 +136,5 @@ def test_recorded_linears_win_over_the_numbers() -> None:
         (3584, 512),
         (256, 3584),
     ]
-    (left,) = unquantized_linears(facts)
+    (left,) = (item for item in all_linears(facts) if not item.quantized)
     assert (left.name, left.quantized, left.count) == ("wide", False, 1)

@@ -21,9 +21,9 @@ from quantized_model_operator.domain.checkpoint import (
 )
 from quantized_model_operator.domain.checkpoint_inspection import inspect_checkpoint
 from quantized_model_operator.domain.linear_layers import (
+    all_linears,
     linear_layers,
     rank_layers,
-    unquantized_linears,
 )
 from quantized_model_operator.domain.tensor_facts import MixtureOfExperts
 
@@ -82,7 +82,7 @@ def test_the_numbers_make_the_linears(name: str) -> None:
     )
     packed = (tensor for key, tensor in tensors(name).items() if key.endswith("qweight"))
     assert counted == sum(8 * tensor.shape[0] * tensor.shape[1] for tensor in packed)
-    assert unquantized_linears(facts(name)) == ()
+    assert all(layer.quantized for layer in all_linears(facts(name)))
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -271,7 +271,7 @@ def test_linears_left_unquantised_are_recorded() -> None:
     headers.config["quantization_config"].update(rules)
     report = inspect_checkpoint(as_evidence(headers))
     assert report.facts is not None, report.problems
-    (left,) = unquantized_linears(report.facts)
+    (left,) = (item for item in all_linears(report.facts) if not item.quantized)
     assert (left.name, left.in_features, left.out_features, left.count) == (
         "down_proj",
         12288,

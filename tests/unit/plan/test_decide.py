@@ -7,8 +7,7 @@ import pytest
 
 from quantized_model_operator.domain.checkpoint import InspectionReport
 from quantized_model_operator.domain.cluster_state import ObjectKey, ObservedNode
-from quantized_model_operator.domain.decision import decision_from_json, record_name
-from quantized_model_operator.plan.decide import referenced_records
+from quantized_model_operator.domain.decision import decision_from_json
 from quantized_model_operator.plan.jobs import JobState
 from quantized_model_operator.plan.plan import Stage
 from unit.otter import (
@@ -236,12 +235,6 @@ def test_suspended_from_the_start_does_nothing() -> None:
     _, objects = desired(with_spec(running(), {**CPU_SPEC, "suspended": True}))
     assert objects.deployment is not None
     assert objects.deployment["spec"]["replicas"] == 0
-
-
-def test_records_in_use_are_known() -> None:
-    """The record that a running model relies on is named, so that it is not cleaned away."""
-    assert referenced_records(running()) == {record_name("pvc://weights/tiny", "uid-of-weights")}
-    assert referenced_records(observed()) == frozenset()
 
 
 def test_the_decision_survives_its_annotation() -> None:

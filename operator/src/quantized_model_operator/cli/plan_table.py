@@ -20,7 +20,7 @@ from quantized_model_operator.cli.terminal import (
     terminal,
     text_width,
 )
-from quantized_model_operator.domain.accelerators import known_accelerator
+from quantized_model_operator.domain.accelerators import GIB, known_accelerator
 from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.cluster_state import ModelKey
 from quantized_model_operator.domain.model_length import TIMES
@@ -44,7 +44,7 @@ FILLS = MappingProxyType(
     }
 )
 """Of the parts of a memory bar, to be told apart without colour."""
-LEAST_BYTES = 2**30 // 200
+LEAST_BYTES = GIB // 200
 """Below it a part would be listed with 0.00 GiB."""
 
 
@@ -162,10 +162,10 @@ def _memory_rows(answer: Answer, console: Console) -> Iterator[Row]:
         filled += cells
         bar.append(fill * cells, colour)
         if part.size_bytes >= LEAST_BYTES:
-            size = f"{part.size_bytes / 2**30:6.2f} GiB  {part.label}"
+            size = f"{part.size_bytes / GIB:6.2f} GiB  {part.label}"
             legend.append(Text.assemble((fill, colour), f" {size}"))
     each = " of each GPU" if answer.plan.tensor_parallel_size > 1 else ""
-    yield "Memory", lines(f"{total / 2**30:.2f} GiB{each}", bar, *legend)
+    yield "Memory", lines(f"{total / GIB:.2f} GiB{each}", bar, *legend)
 
 
 def _grouped(refused: Sequence[TensorParallelVerdict]) -> Iterator[str]:

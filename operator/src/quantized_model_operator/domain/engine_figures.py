@@ -22,22 +22,22 @@ _ATTENTION = re.compile(r"Using (\w{1,60}) attention backend")
 _VERSION = re.compile(
     r"Initializing a V1 LLM engine \(v([^)\s]{1,60})\)|\bversion (\d+\.\d+\.\S{1,60})\s*$"
 )
-_LOADING = re.compile(rf"Model loading took {_N} GiB(?: memory)? and {_N} seconds")
+_LOADING = re.compile(rf"Model loading took {_N} GiB(?: memory)? and ")
 _KV_BYTES = re.compile(
     rf"Available KV cache memory: {_N} GiB|reserved {_N} GiB memory for KV Cache"
     rf"|Explicitly set \({_N}/[\d.]+\) GiB for KV cache"
 )
 _KV_TOKENS = re.compile(r"KV cache size: (\d[\d,]{0,16}) tokens")
 _CONCURRENCY = re.compile(rf"Maximum concurrency for [\d,]+ tokens per request: {_N}x")
-_GRAPHS = re.compile(rf"Graph capturing finished in {_N} secs, took {_N} GiB")
+_GRAPHS = re.compile(rf"Graph capturing finished in \S+ secs, took {_N} GiB")
 _TOTAL = re.compile(rf"Free memory on device[^(]*\({_N}/{_N} GiB\) on startup")
 _USAGE = re.compile(
     rf"Actual usage is {_N} GiB for consumed memory \(weights \+ non-torch\), "
     rf"{_N} GiB for peak activation, and {_N} GiB for CUDAGraph memory"
 )
-_INITIALISING = re.compile(
+_COMPILING = re.compile(
     r"init engine \(profile, create kv cache, warmup model\) took "
-    rf"{_N} s(?:econds)?(?: \(compilation: {_N} s)?"
+    rf"\S+ s(?:econds)? \(compilation: {_N} s"
 )
 _REMARK = re.compile(r"^startup probe: (\S.{0,299})$")
 """Of our own program, which writes it between the lines of vLLM."""
@@ -57,11 +57,9 @@ class EngineFigures:
     """Without the ending ``LinearKernel``, as plans name them, each once."""
     attention_backend: str | None = None
     weights_bytes: int | None = None
-    loading_seconds: float | None = None
     kv_cache_bytes: int | None = None
     kv_cache_tokens: int | None = None
     max_concurrency: str | None = None
-    graph_seconds: int | None = None
     graph_bytes: int | None = None
     gpu_memory_bytes: int | None = None
     """Total of the card."""
@@ -69,7 +67,6 @@ class EngineFigures:
     """Weights and what is not torch's, from a profiled start only."""
     activation_bytes: int | None = None
     """The peak of the profile run, the estimate of CUDA graphs included; as above."""
-    initialising_seconds: float | None = None
     compiling_seconds: float | None = None
     start_seconds: int | None = None
     """From the first line to the one that says that the server listens."""
@@ -78,11 +75,6 @@ class EngineFigures:
 
     remarks: tuple[str, ...] = ()
     """What the startup probe found odd about answers that it let through."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Nothing was understood."""
-        return self == EngineFigures()
 
 
 PHASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -105,25 +97,22 @@ def engine_figures(log: str) -> EngineFigures:
     """The figures in the beginning of a log; cannot fail."""
     lines = log.splitlines()
     usage = _matches(_USAGE, lines)
-    loading, graphs = _matches(_LOADING, lines), _matches(_GRAPHS, lines)
-    initialising = _last(_matches(_INITIALISING, lines))
+    graphs = _matches(_GRAPHS, lines)
+    compiling = _last(_matches(_COMPILING, lines))
     phases = _phase_seconds(lines)
     return EngineFigures(
         version=_first_text(_VERSION, lines),
         kernels=tuple(dict.fromkeys(item[0] for item in _matches(_KERNEL, lines)))[:MOST_KERNELS],
         attention_backend=_first_text(_ATTENTION, lines),
-        weights_bytes=_bytes(max, (item[0] for item in loading)),
-        loading_seconds=_seconds(item[1] for item in loading),
+        weights_bytes=_bytes(max, (item[0] for item in _matches(_LOADING, lines))),
         kv_cache_bytes=_bytes(min, ("".join(item) for item in _matches(_KV_BYTES, lines))),
         kv_cache_tokens=_fewest(item[0] for item in _matches(_KV_TOKENS, lines)),
         max_concurrency=(_last(_matches(_CONCURRENCY, lines)) or (None,))[0],
-        graph_seconds=round(float(graphs[-1][0])) if graphs else None,
-        graph_bytes=_bytes(max, (item[1] for item in graphs[-1:])),
+        graph_bytes=_bytes(max, (item[0] for item in graphs[-1:])),
         gpu_memory_bytes=_bytes(min, (item[1] for item in _matches(_TOTAL, lines))),
         consumed_bytes=_bytes(max, (item[0] for item in usage)),
         activation_bytes=_bytes(max, (item[1] for item in usage)),
-        initialising_seconds=float(initialising[0]) if initialising else None,
-        compiling_seconds=float(initialising[1]) if initialising and initialising[1] else None,
+        compiling_seconds=float(compiling[0]) if compiling else None,
         start_seconds=sum(phases.values()) if "listen" in phases else None,
         phase_seconds=phases,
         remarks=tuple(dict.fromkeys(item[0] for item in _matches(_REMARK, lines))),
@@ -152,10 +141,6 @@ def _bytes(pick: Callable[[list[int]], int], texts: Iterator[str]) -> int | None
     """The GiB that ranks name, as the bytes of the one that decides."""
     sizes = [round(float(text) * GIB) for text in texts]
     return pick(sizes) if sizes else None
-
-
-def _seconds(texts: Iterator[str]) -> float | None:
-    return max((float(text) for text in texts), default=None)
 
 
 def _fewest(texts: Iterator[str]) -> int | None:

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.failure_cause import Patch, Remedy, Situation
+from quantized_model_operator.domain.gpu_memory import DEFAULT_UTILIZATION
 from quantized_model_operator.domain.quantity import InvalidQuantityError, parse_quantity
 
 _MEMORY_FACTOR = Decimal("1.5")
 _LEAST_UTILIZATION = 0.3
-_DEFAULT_UTILIZATION = 0.92
-"""Of vLLM. Source: vLLM 0.33.0 config/cache.py, 2026-11."""
-_GIB = 2**30
 _ACT_ORDER_VERSION = "0.29.0"
 """The last one that serves act-order with groups. Source: vLLM 0.29.0 auto_gptq.py, 2026-11."""
 _PORTABLE_ISA = {"name": "ONEDNN_MAX_CPU_ISA", "value": "AVX512_CORE"}
@@ -119,7 +118,7 @@ def memory_patch(limit: str) -> Patch | None:
         size = parse_quantity(limit)
     except InvalidQuantityError:
         return None
-    gib = -int(-size * _MEMORY_FACTOR // _GIB)
+    gib = -int(-size * _MEMORY_FACTOR // GIB)
     return {"hardware": {"memory": f"{max(1, gib)}Gi"}}
 
 
@@ -147,8 +146,8 @@ def larger_split(_found: Mapping[str, str], situation: Situation) -> Patch | Non
 def more_gpu_memory(found: Mapping[str, str], situation: Situation) -> Patch | None:
     """The usual share of GPU memory where it was lowered, else more GPUs."""
     share = situation.engine.get("gpuMemoryUtilization")
-    if share is not None and float(share) < _DEFAULT_UTILIZATION:
-        return {"engine": {"gpuMemoryUtilization": _DEFAULT_UTILIZATION}}
+    if share is not None and float(share) < DEFAULT_UTILIZATION:
+        return {"engine": {"gpuMemoryUtilization": DEFAULT_UTILIZATION}}
     return larger_split(found, situation)
 
 

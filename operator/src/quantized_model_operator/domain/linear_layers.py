@@ -67,11 +67,6 @@ def linear_layers(facts: CheckpointFacts) -> tuple[LinearLayer, ...]:
     return tuple(layer for layer in all_linears(facts) if layer.quantized)
 
 
-def unquantized_linears(facts: CheckpointFacts) -> tuple[LinearLayer, ...]:
-    """Linears of the decoder that are left in 16 bits: split like the others, but no kernel's."""
-    return tuple(layer for layer in all_linears(facts) if not layer.quantized)
-
-
 def all_linears(facts: CheckpointFacts) -> tuple[LinearLayer, ...]:
     """The linears of the decoder, quantised or not."""
     if facts.linears:

@@ -257,9 +257,3 @@ def _removals(
         removals += obsolete_jobs(observed, Component.INSPECT, inspect_kept)
     removals += obsolete_jobs(observed, Component.FETCH, fetch)
     return tuple(removals)
-
-
-def referenced_records(observed: Observed) -> frozenset[str]:
-    """Names of the inspection records that this model relies on."""
-    decision = recorded_on(observed).decision
-    return frozenset({record_name(decision.facts.uri, decision.facts.commit)} if decision else ())

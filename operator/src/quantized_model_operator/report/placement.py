@@ -6,12 +6,11 @@ known, others are not; where both disagree, others hold the rest.
 
 from collections.abc import Iterator
 
+from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.cluster_state import ObservedNode, ObservedPod
 from quantized_model_operator.domain.failure_cause import Situation
 from quantized_model_operator.domain.quantity import InvalidQuantityError, parse_quantity
 from quantized_model_operator.report.scene import Scene
-
-_GIB = 2**30
 
 
 def placement(pod: ObservedPod, scene: Scene) -> str:
@@ -92,6 +91,6 @@ def _memory(scene: Scene) -> Iterator[str]:
 
 def _gib(quantity: str) -> float | None:
     try:
-        return float(parse_quantity(quantity)) / _GIB
+        return float(parse_quantity(quantity)) / GIB
     except InvalidQuantityError:
         return None
