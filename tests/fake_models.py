@@ -163,8 +163,8 @@ def stalled(name: str = "qwen2-7b-long") -> Body:
 def refused(name: str = "qwen2-72b") -> Body:
     """A model for which no node has enough memory."""
     message = (
-        "On 1 \N{MULTIPLICATION SIGN} NVIDIA-L4 the weights take 38.7 of 22.0 GiB per GPU. "
-        "Would fit: 1 \N{MULTIPLICATION SIGN} NVIDIA-A100-SXM4-80GB"
+        "spec.hardware.products: On 1 \N{MULTIPLICATION SIGN} NVIDIA-L4 the weights take 38.7 of "
+        "22.0 GiB per GPU. Would fit: 1 \N{MULTIPLICATION SIGN} NVIDIA-A100-SXM4-80GB"
     )
     ready = condition("Ready", "False", "InsufficientGpuMemory", message, "10:00:04")
     patch = {"spec": {"hardware": {"products": ["NVIDIA-A100-SXM4-80GB"]}}}

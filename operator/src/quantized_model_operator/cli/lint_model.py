@@ -96,7 +96,6 @@ def meaning_findings(
 
 def problem_finding(manifest: Manifest, problem: Problem) -> Finding:
     """A refusal of the operator at its place."""
-    speaks_of_it = problem.field in problem.message
     return Finding(
         severity=Severity.ERROR,
         reason=problem.reason,
@@ -104,7 +103,7 @@ def problem_finding(manifest: Manifest, problem: Problem) -> Finding:
         place=manifest.place(path_of(problem.field)),
         model=model_name(manifest),
         field=problem.field,
-        message=problem.message if speaks_of_it else f"{problem.field}: {problem.message}",
+        message=problem.sentence,
         suggestion=problem.suggestion,
     )
 

@@ -42,7 +42,7 @@ def served_dtype(
         return FLOAT16_IS_STABLE.problem(
             f"models of type {facts.model_type} overflow in float16, and bfloat16 needs compute "
             f"capability {dotted(BFLOAT16_COMPUTE_CAPABILITY)}, the GPU has "
-            f"{dotted(compute_capability)}: choose an Ampere or newer GPU",
+            f"{dotted(compute_capability)}; choose an Ampere or newer GPU",
             field="spec.hardware.products",
         )
     asked = "bfloat16" if requested in (None, "auto") else requested
@@ -50,7 +50,7 @@ def served_dtype(
     if dtype != "float16":
         return dtype
     return FLOAT16_IS_STABLE.problem(
-        f"models of type {facts.model_type} overflow in float16, and vLLM refuses it: leave dtype "
+        f"models of type {facts.model_type} overflow in float16, and vLLM refuses it; leave dtype "
         "out, or use bfloat16",
         _USE_BFLOAT16,
     )
@@ -61,7 +61,7 @@ def cache_dtype_problem(kv_cache_dtype: str, dtype: str) -> Problem | None:
     if kv_cache_dtype not in SERVED_DTYPES or kv_cache_dtype == dtype:
         return None
     return CACHE_DTYPE_IS_THE_MODELS.problem(
-        f"A KV cache of {kv_cache_dtype} does not go with activations of {dtype}: leave "
+        f"A KV cache of {kv_cache_dtype} does not go with activations of {dtype}; leave "
         f"kvCacheDtype out, or set spec.engine.dtype to {kv_cache_dtype}",
         {"engine": {"kvCacheDtype": None}},
     )
@@ -90,7 +90,7 @@ def resolve_dtype(
     if dtype == "bfloat16" and not has_bfloat16 and compute_capability is not None:
         return BFLOAT16_NEEDS_AMPERE.problem(
             f"bfloat16 needs compute capability {dotted(BFLOAT16_COMPUTE_CAPABILITY)}, the GPU has "
-            f"{dotted(compute_capability)}: use float16",
+            f"{dotted(compute_capability)}; use float16",
             _USE_FLOAT16,
         )
     return dtype

@@ -129,12 +129,12 @@ def plan_cpu(
 def _setting_problems(facts: CheckpointFacts, request: ServingRequest) -> Iterable[Problem]:
     if request.gpus_per_replica not in {None, 1}:
         yield ONE_PROCESS_ON_CPU.problem(
-            "A model on CPU is served by one process: leave gpusPerReplica out",
+            "A model on CPU is served by one process; leave gpusPerReplica out",
             {"hardware": {"gpusPerReplica": None}},
         )
     if request.kv_cache_dtype not in {None, "auto", "float16", "bfloat16"}:
         yield KV_CACHE_DTYPE_IS_PLANNED.problem(
-            f"{request.kv_cache_dtype} is planned on GPUs only: leave kvCacheDtype out",
+            f"{request.kv_cache_dtype} is planned on GPUs only; leave kvCacheDtype out",
             {"engine": {"kvCacheDtype": None}},
         )
     whole = tensor_parallel_verdict(facts, 1)
@@ -198,13 +198,13 @@ def _memory_problem(
     needed = f"{-(-needed_bytes // MIB)}Mi"
     if room_tokens > 0:
         return A_REQUEST_FITS.problem(
-            f"A request of {length} tokens does not fit into {limit_bytes // MIB}Mi of memory: "
+            f"A request of {length} tokens does not fit into {limit_bytes // MIB}Mi of memory; "
             f"set maxModelLen to {room_tokens} or less, or spec.hardware.memory to {needed}",
             {"engine": {"maxModelLen": room_tokens}},
         )
     return CPU_MEMORY_LEAVES_ROOM.problem(
         f"{limit_bytes // MIB}Mi of memory leave no room for a KV cache beside weights of "
-        f"{facts.weights_bytes // MIB}Mi and {CPU_PROCESS_BYTES // MIB}Mi for vLLM itself: set "
+        f"{facts.weights_bytes // MIB}Mi and {CPU_PROCESS_BYTES // MIB}Mi for vLLM itself; set "
         f"spec.hardware.memory to at least {needed}",
         {"hardware": {"memory": needed}},
     )

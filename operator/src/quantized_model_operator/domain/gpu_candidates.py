@@ -98,7 +98,7 @@ def _unsupported_resource(request: ServingRequest) -> Problem:
         reason="UnsupportedAccelerator",
         field="spec.hardware.resourceName",
         message=(
-            f"{UNSUPPORTED_RESOURCES[request.resource_name]}: use NVIDIA GPUs, as "
+            f"{UNSUPPORTED_RESOURCES[request.resource_name]}; use NVIDIA GPUs, as "
             f"{DEFAULT_RESOURCE_NAME}"
         ),
     )

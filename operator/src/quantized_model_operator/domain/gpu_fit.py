@@ -71,7 +71,7 @@ def candidate_dtype(
     too_old = compute_capability_problem(version, capability, accelerator.product)
     if accelerator.unsupported and capability == NO_COMPUTE_CAPABILITY:
         return ACCELERATOR_IS_NVIDIA.problem(
-            f"{accelerator.unsupported}, so {accelerator.product} is not planned: use NVIDIA GPUs"
+            f"{accelerator.unsupported}, so {accelerator.product} is not planned; use NVIDIA GPUs"
         )
     if too_old is not None:
         return too_old
@@ -171,7 +171,7 @@ def _kv_cache_problem(
         return None
     return FP8_CACHE_NEEDS_BFLOAT16.problem(
         f"On compute capability 9.0 a KV cache of {request.kv_cache_dtype} needs dtype "
-        "bfloat16, and this plan would use float16: set spec.engine.dtype to bfloat16, or "
+        "bfloat16, and this plan would use float16; set spec.engine.dtype to bfloat16, or "
         "leave kvCacheDtype out",
         {"engine": {"dtype": "bfloat16"}},
     )

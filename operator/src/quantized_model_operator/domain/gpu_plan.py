@@ -83,7 +83,7 @@ def _setting_problems(facts: CheckpointFacts, request: ServingRequest) -> Iterab
     if kv_cache_dtype not in KV_CACHE_DTYPE_BYTES:
         nearest = get_close_matches(kv_cache_dtype, KV_CACHE_DTYPE_BYTES, n=1, cutoff=0)[0]
         yield KV_CACHE_DTYPE_IS_PLANNED.problem(
-            f"A KV cache of {kv_cache_dtype} is not planned: set kvCacheDtype to one of "
+            f"A KV cache of {kv_cache_dtype} is not planned; set kvCacheDtype to one of "
             f"{', '.join(KV_CACHE_DTYPE_BYTES)}",
             {"engine": {"kvCacheDtype": nearest}},
         )

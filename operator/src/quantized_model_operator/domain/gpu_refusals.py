@@ -87,7 +87,7 @@ def share_refusal(request: ServingRequest) -> Problem:
     """The refusal of a share of the memory with which nothing fits, where vLLM's own would do."""
     return WEIGHTS_LEAVE_ROOM.problem(
         f"With {request.gpu_memory_utilization} of the memory of a GPU there is no room for "
-        f"weights and KV cache, and with vLLM's own {DEFAULT_UTILIZATION} there is: leave "
+        f"weights and KV cache, and with vLLM's own {DEFAULT_UTILIZATION} there is; leave "
         "gpuMemoryUtilization out",
         {"engine": {"gpuMemoryUtilization": None}},
         "spec.engine.gpuMemoryUtilization",
@@ -134,7 +134,7 @@ def _no_kernel(request: ServingRequest, version: EngineVersion, fit: Fit) -> Pro
     if request.linear_backend in NAMED_BACKENDS:
         return A_KERNEL_TAKES_EACH_LINEAR.problem(
             f"On {_described(fit)} {request.linear_backend}, which --linear-backend names, does "
-            "not take every linear of this model: remove --linear-backend",
+            "not take every linear of this model; remove --linear-backend",
             field="spec.engine.args",
         )
     newer = version.release < MARLIN_PADS_SINCE
@@ -163,7 +163,7 @@ def _no_size(
         return unservable(verdict)
     return A_NODE_HAS_THE_GPUS.problem(
         f"A replica of {asked} GPUs needs them in one node, and the largest node in sight can "
-        f"give {largest}: set gpusPerReplica to {sizes[-1]}, or name the product of a larger "
+        f"give {largest}; set gpusPerReplica to {sizes[-1]}, or name the product of a larger "
         "node in spec.hardware.products",
         _gpus(sizes[-1]),
     )
@@ -204,10 +204,10 @@ def _memory_refusal(request: ServingRequest, best: Fit, fits: Sequence[Fit]) -> 
     )
     more = next((fit for fit in fits if fit.length is not None), None)
     if more is None:
-        return WEIGHTS_LEAVE_ROOM.problem(f"{taken}: use more or larger GPUs")
+        return WEIGHTS_LEAVE_ROOM.problem(f"{taken}; use more or larger GPUs")
     size = more.tensor_parallel_size
     return WEIGHTS_LEAVE_ROOM.problem(
-        f"{taken}: set gpusPerReplica to {size}, which fits as {_described(more)}",
+        f"{taken}; set gpusPerReplica to {size}, which fits as {_described(more)}",
         _gpus(size),
         "spec.hardware.gpusPerReplica",
     )

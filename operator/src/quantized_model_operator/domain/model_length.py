@@ -29,7 +29,7 @@ def length_problem(
     legal = f"between 1 and {own}" if own else "at least 1"
     most = own or UNSTATED_LENGTH
     return LENGTH_IS_THE_MODELS.problem(
-        f"maxModelLen {requested} is not {legal}, the limit of this model: set it to {most} or "
+        f"maxModelLen {requested} is not {legal}, the limit of this model; set it to {most} or "
         "less",
         {"engine": {"maxModelLen": most}},
     )

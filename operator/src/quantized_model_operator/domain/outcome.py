@@ -13,13 +13,20 @@ class Problem:
     reason: str
     """CamelCase, one of ``api.conditions``."""
     field: str
-    """Path in the QuantizedModel, for example ``spec.engine.args[0]``."""
+    """Path in the QuantizedModel, for example ``spec.engine.args[0]``; empty when none is at
+    fault."""
     message: str
     suggestion: Mapping[str, Any] | None = dataclass_field(default=None, hash=False)
     """A merge patch for ``spec`` that mends it, for example ``{"engine": {"dtype": "float16"}}``;
     ``None`` where no edit of the spec does."""
     rule: str = ""
     """Id of the row of ``domain.engine_rules`` that refuses; empty where no rule of vLLM does."""
+
+    @property
+    def sentence(self) -> str:
+        """The message with the field at its beginning."""
+        begins = self.message.startswith(self.field)
+        return self.message if begins else f"{self.field}: {self.message}"
 
 
 class InvalidModelError(Exception):

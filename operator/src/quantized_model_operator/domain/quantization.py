@@ -111,7 +111,7 @@ def compute_capability_problem(
         return None
     return COMPUTE_CAPABILITY_IS_SERVED.problem(
         f"{product} has compute capability {dotted(compute_capability)}; vLLM "
-        f"{engine_version} serves GPTQ from {dotted(minimum)} on: choose "
+        f"{engine_version} serves GPTQ from {dotted(minimum)} on; choose "
         f"{'a Turing' if minimum < BFLOAT16_COMPUTE_CAPABILITY else 'an Ampere'} or newer GPU"
     )
 
@@ -131,7 +131,7 @@ def _bits_problem(facts: CheckpointFacts, row: GptqRow, version: EngineVersion) 
         return None
     return BITS_ARE_SERVED.problem(
         f"The checkpoint is quantised to {facts.bits} bits; vLLM {version} serves 4 or 8 bit GPTQ "
-        f"only: quantise it again with bits {nearest(facts.bits, row.bits)}",
+        f"only; quantise it again with bits {nearest(facts.bits, row.bits)}",
     )
 
 
@@ -140,7 +140,7 @@ def _symmetry_problem(facts: CheckpointFacts, version: EngineVersion) -> Problem
         return None
     return SYMMETRY_IS_SERVED.problem(
         f"The checkpoint is quantised asymmetrically (sym: false); vLLM {version} serves symmetric "
-        "GPTQ only: quantise it again with sym true",
+        "GPTQ only; quantise it again with sym true",
     )
 
 
@@ -152,7 +152,7 @@ def _group_size_problem(
     grouped = [size for size in row.group_sizes if size > 0]
     legal = ", ".join(str(size) for size in row.group_sizes)
     return GROUP_SIZE_IS_SERVED.problem(
-        f"The checkpoint has group size {facts.group_size}; vLLM {version} serves {legal}: "
+        f"The checkpoint has group size {facts.group_size}; vLLM {version} serves {legal}; "
         f"quantise it again with group size {nearest(facts.group_size, grouped)}",
     )
 
@@ -166,7 +166,7 @@ def _act_order_problem(facts: CheckpointFacts, version: EngineVersion) -> Proble
     last = f"{LAST_WITH_ACT_ORDER}"
     return rule.problem(
         f"The checkpoint uses act-order (desc_act: true) with group size {group_size}, which "
-        f"vLLM {version} does not serve: quantise it again with desc_act false, or set "
+        f"vLLM {version} does not serve; quantise it again with desc_act false, or set "
         f"spec.engine.version to {last}",
         {"engine": {"version": last}},
     )
@@ -178,7 +178,7 @@ def _cpu_problems(facts: CheckpointFacts, row: GptqRow) -> tuple[Problem, ...]:
     if facts.bits in row.bits and facts.bits not in CPU_BITS:
         problems.append(
             CPU_BITS_ARE_SERVED.problem(
-                f"vLLM serves 4 bit GPTQ only on CPU, the checkpoint has {facts.bits} bits: "
+                f"vLLM serves 4 bit GPTQ only on CPU, the checkpoint has {facts.bits} bits; "
                 "use a checkpoint with bits 4, or device GPU",
                 _USE_GPU,
             )
@@ -192,7 +192,7 @@ def _cpu_problems(facts: CheckpointFacts, row: GptqRow) -> tuple[Problem, ...]:
         problems.append(
             CPU_SHAPES_ARE_SERVED.problem(
                 f"The CPU kernel needs layer shapes divisible by {CPU_SHAPE_MULTIPLE}; "
-                f"{', '.join(misfits)} is not: use device GPU",
+                f"{', '.join(misfits)} is not; use device GPU",
                 _USE_GPU,
             )
         )

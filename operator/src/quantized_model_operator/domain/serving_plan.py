@@ -62,6 +62,6 @@ def _request_problems(request: ServingRequest) -> Iterable[Problem]:
     utilization = request.gpu_memory_utilization
     if utilization is not None and not 0 < utilization <= 1:
         yield UTILIZATION_IS_A_SHARE.problem(
-            f"gpuMemoryUtilization {utilization} is not above 0 and at most 1: set 0.92",
+            f"gpuMemoryUtilization {utilization} is not above 0 and at most 1; set 0.92",
             {"engine": {"gpuMemoryUtilization": 0.92}},
         )

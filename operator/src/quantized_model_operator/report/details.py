@@ -104,7 +104,7 @@ def failure_details(
 
 def sentences(problems: Sequence[Problem]) -> str:
     """All problems in one message."""
-    return "; ".join(dict.fromkeys(problem.message for problem in problems))
+    return "; ".join(dict.fromkeys(problem.sentence for problem in problems))
 
 
 def weights_condition(
@@ -128,7 +128,7 @@ def _weights(plan: Plan, observed: Observed) -> tuple[str, str, str] | None:
     if plan.stage is Stage.FETCH:
         failed = plan.fetch is not None and plan.fetch.state is JobState.FAILED
         if failed and plan.problems:
-            return "False", plan.problems[0].reason, plan.problems[0].message
+            return "False", plan.problems[0].reason, plan.problems[0].sentence
         return "False", "Fetching", ""
     if plan.stage is not Stage.SERVE:
         return None

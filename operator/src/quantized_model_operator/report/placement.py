@@ -49,7 +49,7 @@ def _devices(scene: Scene, name: str) -> str:
             "taints, take them"
         )
     spread = f"{total} are free on {len(free)} nodes, at most {largest} on one"
-    return f"{begin}; {spread}: set it to {largest} if that is legal, or free a whole node"
+    return f"{begin}; {spread}; set it to {largest} if that is legal, or free a whole node"
 
 
 def _asked(situation: Situation) -> int:
@@ -86,7 +86,7 @@ def _memory(scene: Scene) -> Iterator[str]:
     if largest < asked:
         yield f"{begin}, and the largest has {largest:.1f} GiB: lower it, or add a larger node"
     else:
-        yield f"{begin}, and other pods leave less on every node: lower it, or free a node"
+        yield f"{begin}, and other pods leave less on every node; lower it, or free a node"
 
 
 def _gib(quantity: str) -> float | None:

@@ -150,7 +150,7 @@ def _not_applied(applied: AppliedObjects) -> Iterator[Problem]:
     for key, answer in applied.refusals.items():
         yield Problem(
             reason="ObjectRefused",
-            field="spec",
+            field="",
             message=f"the API server does not take {key.kind} {key.name}: {answer}",
         )
 
@@ -237,7 +237,7 @@ def _available(
     if state.available:
         return _true(ConditionType.AVAILABLE, "Answering")
     if problems:
-        reason, message = problems[0].reason, problems[0].message
+        reason, message = problems[0].reason, problems[0].sentence
     elif trouble:
         reason, message = trouble.reason, trouble.message
     elif state.wanted == 0:
