@@ -70,10 +70,7 @@ def answer_of(question: Question) -> ServingPlan | tuple[Problem, ...]:
     """The plan, or why there is none, at the first stage that says so."""
     facts = question.report.facts
     if facts is None:
-        return tuple(
-            Problem(reason=item.reason, field=item.field, message=item.message)
-            for item in question.report.problems
-        )
+        return question.report.refusals
     metadata = {"name": "otter", "namespace": "zoo", "uid": "otter", "generation": 1}
     observed = Observed(
         key=ModelKey("zoo", "otter"), model={"metadata": metadata, "spec": question.spec}

@@ -70,8 +70,7 @@ def _problems(
 ) -> Iterator[Problem]:
     facts = read.report.facts
     if facts is None:
-        for item in read.report.problems:
-            yield Problem(reason=item.reason, field=item.field, message=item.message)
+        yield from read.report.refusals
         return
     nodes = _nodes(request, checks)
     if nodes is None:

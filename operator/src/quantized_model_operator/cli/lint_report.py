@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from quantized_model_operator.cli.lint_finding import Finding, Severity
+from quantized_model_operator.domain.readable_text import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +37,12 @@ class LintReport:
     @property
     def summary(self) -> str:
         """One sentence over all."""
-        looked = f"{_count(self.models, 'QuantizedModel')} in {_count(self.files, 'file')}"
+        looked = f"{counted(self.models, 'QuantizedModel')} in {counted(self.files, 'file')}"
         if not self.models and not self.findings:
-            return f"No QuantizedModel found in {_count(self.files, 'file')}."
+            return f"No QuantizedModel found in {counted(self.files, 'file')}."
         if not self.findings:
             return f"{looked}: nothing to complain about."
-        found = f"{_count(self.errors, 'error')}, {_count(self.warnings, 'warning')}"
+        found = f"{counted(self.errors, 'error')}, {counted(self.warnings, 'warning')}"
         return f"{looked}: {found}."
 
 
@@ -124,7 +125,3 @@ def _escaped(value: str) -> str:
 
 def _property(value: str) -> str:
     return _escaped(value).replace(":", "%3A").replace(",", "%2C")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

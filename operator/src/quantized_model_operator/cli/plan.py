@@ -17,7 +17,6 @@ from quantized_model_operator.cli.plan_answer import (
     Answer,
     Comparison,
     answer_for,
-    checkpoint_problems,
     comparison,
     refused,
     with_larger_node,
@@ -57,7 +56,7 @@ def plan(target: str, output: str, device: str | None, **typed: Any) -> int:  # 
         raise click.ClickException(str(error)) from error
     model = subject.model.key if subject.model else None
     if read.report.facts is None:
-        answer = refused(checkpoint_problems(read))
+        answer = refused(read.report.refusals)
     elif hardware is None:
         compared = comparison(read.report.facts, subject.request, options.gpu_count, hint)
         return _show_comparison(output, compared, subject, read)

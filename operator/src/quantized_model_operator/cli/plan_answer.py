@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from quantized_model_operator.cli.checkpoint_source import ReadCheckpoint
 from quantized_model_operator.cli.gpu_names import NamedGpu, known_gpus
 from quantized_model_operator.cli.plan_hardware import Hardware, gpu_node, gpu_pools
 from quantized_model_operator.domain.accelerators import DEFAULT_RESOURCE_NAME
@@ -78,14 +77,6 @@ class Comparison:
 def refused(problems: Iterable[Problem]) -> Answer:
     """The answer when nothing can be planned at all."""
     return Answer(plan=None, problems=tuple(problems), warnings=(), fit=None)
-
-
-def checkpoint_problems(read: ReadCheckpoint) -> tuple[Problem, ...]:
-    """Why the checkpoint itself is refused."""
-    return tuple(
-        Problem(reason=item.reason, field=item.field, message=item.message)
-        for item in read.report.problems
-    )
 
 
 def answer_for(facts: CheckpointFacts, request: ServingRequest, hardware: Hardware) -> Answer:

@@ -25,7 +25,7 @@ from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.cluster_state import ModelKey
 from quantized_model_operator.domain.model_length import TIMES
 from quantized_model_operator.domain.quantization import dotted
-from quantized_model_operator.domain.readable_text import readable_bytes
+from quantized_model_operator.domain.readable_text import counted, readable_bytes
 from quantized_model_operator.domain.serving_plan import ServingPlan
 from quantized_model_operator.domain.tensor_parallel import TensorParallelVerdict
 
@@ -84,8 +84,8 @@ def checkpoint_rows(read: ReadCheckpoint | None) -> Iterator[Row]:
         experts = f", {facts.mixture.experts} experts" if facts.mixture else ""
         kind = f"{facts.architecture}, {parameter_count(facts.parameters)} parameters{experts}"
         what.append(f"{kind}, {facts.bits} bit, {groups}")
-        size = f"{readable_bytes(facts.weights_bytes)} in {_counted(facts.files, 'file')}; "
-    files = _counted(read.files, "file")
+        size = f"{readable_bytes(facts.weights_bytes)} in {counted(facts.files, 'file')}; "
+    files = counted(read.files, "file")
     what.append(f"{size}read: config and headers, {_short_size(read.bytes_read)} of {files}")
     yield "Checkpoint", lines(*what)
 
@@ -117,7 +117,7 @@ def _headline(answer: Answer) -> Text:
     if plan is None:
         first, *others = answer.problems
         word = "Cannot be served" if first.field.startswith("spec.model") else "Does not fit"
-        more = f" (and {_counted(len(others), 'more refusal')})" if others else ""
+        more = f" (and {counted(len(others), 'more refusal')})" if others else ""
         return Text.assemble((word, "bold red"), f": {first.message}{more}")
     where = "on CPU" if plan.device == "CPU" else f"on {gpus_of(plan)}"
     return Text.assemble(
@@ -204,10 +204,10 @@ def _hardware(hardware: Hardware) -> Text:
 
 
 def _pool(pool: GpuPool) -> str:
-    nodes = _counted(len(pool.gpus_by_node), "node")
+    nodes = counted(len(pool.gpus_by_node), "node")
     gpus = " or ".join(str(count) for count in sorted(set(pool.gpus_by_node), reverse=True))
     count = None if pool.free_by_node is None else sum(pool.free_by_node)
-    free = "" if count is None else f", {_counted(count, 'GPU')} free now"
+    free = "" if count is None else f", {counted(count, 'GPU')} free now"
     known = known_accelerator(pool.product)
     figures = (
         f" ({readable_bytes(known.memory_bytes)}, compute capability "
@@ -223,7 +223,3 @@ def _short_size(size_bytes: int) -> str:
     if size_bytes < 10**7:
         return f"{max(1, round(size_bytes / 10**3)):,} kB"
     return f"{round(size_bytes / 10**6):,} MB"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

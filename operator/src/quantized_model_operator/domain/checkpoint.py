@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any
 
+from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.tensor_facts import (
     LinearShape,
     MixtureOfExperts,
@@ -110,6 +111,15 @@ class InspectionReport:
     facts: CheckpointFacts | None = None
     problems: tuple[CheckpointProblem, ...] = ()
     problem_count: int = 0
+
+    @property
+    def refusals(self) -> tuple[Problem, ...]:
+        """The problems as those of a model."""
+        return tuple(
+            Problem(reason=item.reason, field=item.field, message=item.message)
+            for item in self.problems
+        )
+
     transient: bool = False
     """True when trying again may help (hub unreachable); such a program exits with 1."""
     version: int = field(default=REPORT_VERSION)

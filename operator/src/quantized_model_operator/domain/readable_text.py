@@ -32,6 +32,11 @@ def readable_bytes(count: int) -> str:
     return f"{count / _BYTES_PER_GIB:.1f} GiB"
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def first_and_count(names: Iterable[str]) -> str:
     """The first name, and how many more there are: ``a`` or ``a (and 3 more)``."""
     ordered = sorted(names)

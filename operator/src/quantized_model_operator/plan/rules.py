@@ -4,7 +4,7 @@ Each rule looks at the whole situation and answers with a verdict, or leaves it 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
@@ -97,11 +97,8 @@ def _problems_of(step: JobStep | None, reason: str) -> tuple[Problem, ...]:
     if step.report and step.report.problems:
         rest = step.report.problem_count - len(step.report.problems)
         tail = f" ({rest} more problems of this kind)" if rest > 0 else ""
-        first, *others = step.report.problems
-        return (
-            Problem(reason=first.reason, field=first.field, message=first.message + tail),
-            *(Problem(reason=p.reason, field=p.field, message=p.message) for p in others),
-        )
+        first, *others = step.report.refusals
+        return (replace(first, message=first.message + tail), *others)
     return (
         Problem(
             reason=reason,
