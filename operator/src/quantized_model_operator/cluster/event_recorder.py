@@ -13,6 +13,7 @@ from quantized_model_operator.cluster.encoding import canonical_hash
 from quantized_model_operator.cluster.gateway import ModelEvent
 from quantized_model_operator.cluster.kinds import EVENT, MANAGER, MODEL
 from quantized_model_operator.domain.cluster_state import Observed
+from quantized_model_operator.domain.timestamps import format_time
 from quantized_model_operator.domain.well_known import GROUP
 
 REPEAT_SECONDS = 3600.0
@@ -60,7 +61,7 @@ class EventRecorder:
     def _manifest(self, observed: Observed, event: ModelEvent) -> dict[str, Any]:
         namespace, name = observed.key
         now = self._clock()
-        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        stamp = format_time(now)
         unique = canonical_hash({"of": observed.uid, "at": now.timestamp(), "why": event.reason})
         return {
             "apiVersion": EVENT.api_version,

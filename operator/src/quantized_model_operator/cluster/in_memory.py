@@ -13,7 +13,7 @@ from typing import Any
 from quantized_model_operator.cluster.compare import first_difference, with_applied_hash
 from quantized_model_operator.cluster.gateway import Gateway, ModelEvent
 from quantized_model_operator.cluster.in_memory_objects import ObjectStore, StoredObject
-from quantized_model_operator.cluster.in_memory_pods import finished_pod, stamp
+from quantized_model_operator.cluster.in_memory_pods import finished_pod
 from quantized_model_operator.cluster.kinds import CHILDREN, CONFIG_MAP, JOB, MANAGER, MODEL
 from quantized_model_operator.cluster.parsing import (
     claim_from,
@@ -42,6 +42,7 @@ from quantized_model_operator.domain.cluster_state import (
 )
 from quantized_model_operator.domain.engine_figures import engine_figures
 from quantized_model_operator.domain.engine_start import recorded_engine, revision_of, started_pod
+from quantized_model_operator.domain.timestamps import format_time
 from quantized_model_operator.domain.well_known import MODEL_LABEL, RECORD_LABEL
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -211,7 +212,7 @@ class InMemoryCluster(Gateway):
         key = ObjectKey(JOB.kind, name)
         now = self._clock()
         kind = "Failed" if exit_code else "Complete"
-        condition = {"type": kind, "status": "True", "lastTransitionTime": stamp(now)}
+        condition = {"type": kind, "status": "True", "lastTransitionTime": format_time(now)}
         count = {"failed": 1} if exit_code else {"succeeded": 1}
         self._objects.set_status(namespace, key, {**count, "conditions": [condition]})
         job = self._objects.get(namespace, key).body()
@@ -292,7 +293,7 @@ class InMemoryCluster(Gateway):
         self.writes.append(Write(verb, namespace, key))
 
     def _server_metadata(self) -> dict[str, Any]:
-        return {"uid": self._new_uid(), "creationTimestamp": stamp(self._clock())}
+        return {"uid": self._new_uid(), "creationTimestamp": format_time(self._clock())}
 
     def _new_uid(self) -> str:
         self._counter += 1

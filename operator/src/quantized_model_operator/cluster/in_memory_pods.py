@@ -6,6 +6,7 @@ from typing import Any
 
 from quantized_model_operator.cluster.parsing import pod_from
 from quantized_model_operator.domain.cluster_state import ObservedPod
+from quantized_model_operator.domain.timestamps import format_time
 
 
 def finished_pod(
@@ -17,7 +18,7 @@ def finished_pod(
         "exitCode": exit_code,
         "reason": "Error" if exit_code else "Completed",
         "message": message,
-        "finishedAt": stamp(now),
+        "finishedAt": format_time(now),
     }
     names = [container["name"] for container in template["spec"]["containers"]]
     return pod_from(
@@ -26,7 +27,7 @@ def finished_pod(
                 "name": f"{metadata['name']}-{uid[-5:]}",
                 "uid": uid,
                 "labels": (template.get("metadata") or {}).get("labels") or {},
-                "creationTimestamp": stamp(now),
+                "creationTimestamp": format_time(now),
                 "ownerReferences": [
                     {
                         "kind": "Job",
@@ -46,8 +47,3 @@ def finished_pod(
             },
         }
     )
-
-
-def stamp(now: datetime) -> str:
-    """The time as Kubernetes writes it."""
-    return now.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,6 +12,7 @@ from quantized_model_operator.domain.cluster_state import (
     ObservedNode,
     ObservedPod,
 )
+from quantized_model_operator.domain.timestamps import parse_time
 
 Json = Mapping[str, Any]
 
@@ -143,7 +144,7 @@ def claim_names(model: Mapping[str, Any]) -> frozenset[str]:
 
 def time_from(text: str | None) -> datetime | None:
     """The time in a Kubernetes timestamp, in UTC; ``None`` when there is none."""
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    return parse_time(text).astimezone(UTC) if text else None
 
 
 _EPOCH = datetime.fromtimestamp(0, UTC)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from quantized_model_operator.cluster.encoding import canonical_hash
+from quantized_model_operator.domain.timestamps import format_time
 
 Json = Any
 """A value of a parsed JSON document."""
@@ -18,7 +19,7 @@ def with_transition_times(
     That of the cached condition while its ``status`` is the same, else ``now``.
     """
     before = {item["type"]: item for item in cached.get("conditions") or ()}
-    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamp = format_time(now)
     conditions = []
     for condition in status.get("conditions") or ():
         known = before.get(condition["type"], {})
