@@ -1,12 +1,16 @@
 """Pure: what is known of a model, as the story that `qm explain` tells."""
 
-import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from quantized_model_operator.cli.explain_commands import (
+    kubectl,
+    log_command,
+    patch_command,
+    reach,
+)
 from quantized_model_operator.cli.explain_stages import StageRow, conditions_of, stages
 from quantized_model_operator.cluster.model_objects import ModelObjects
 from quantized_model_operator.domain.accelerators import GIB
@@ -65,7 +69,7 @@ def story(objects: ModelObjects, now: datetime, context: str) -> Story:
     ready = conditions_of(model).get("Ready") or {}
     state = _state(model)
     failure = status.get("failure") or {}
-    kubectl = _kubectl(metadata["namespace"], context)
+    begin = kubectl(metadata["namespace"], context)
     plan, engine = status.get("plan") or {}, status.get("engine") or {}
     return Story(
         namespace=str(metadata["namespace"]),
@@ -78,9 +82,9 @@ def story(objects: ModelObjects, now: datetime, context: str) -> Story:
         warnings=(*(plan.get("warnings") or ()), *(engine.get("warnings") or ())),
         alternatives=tuple(plan.get("alternatives") or ()),
         failure=failure,
-        patch_command=_patch_command(kubectl, metadata["name"], failure),
-        log_command=_log_command(kubectl, failure),
-        reach=tuple(_reach(kubectl, model)) if state == HEALTHY else (),
+        patch_command=patch_command(begin, metadata["name"], failure),
+        log_command=log_command(begin, failure),
+        reach=tuple(reach(begin, model)) if state == HEALTHY else (),
         url=str(status.get("url", "")),
         meanwhile=_meanwhile(model, state),
         events=tuple(_warnings(objects.events))[-MOST_EVENTS:],
@@ -198,50 +202,6 @@ def _gpus(plan: Body) -> str:
     products = " or ".join(plan.get("products") or ())
     return f"{plan.get('tensorParallelSize', 1)} \N{MULTIPLICATION SIGN} {products}" * bool(
         products
-    )
-
-
-def _kubectl(namespace: str, context: str) -> list[str]:
-    options = ["--context", context] if context else []
-    return ["kubectl", *options, "--namespace", namespace]
-
-
-def _patch_command(kubectl: Sequence[str], name: str, failure: Body) -> str:
-    """The remedy ready to be run; a suggestion that is no JSON is not passed on."""
-    try:
-        patch = json.loads(failure.get("suggestion") or "")
-    except ValueError:
-        return ""
-    if not isinstance(patch, Mapping):
-        return ""
-    text = json.dumps(patch)
-    return shlex.join(
-        [*kubectl, "patch", "quantizedmodel", name, "--type", "merge", "--patch", text]
-    )
-
-
-def _log_command(kubectl: Sequence[str], failure: Body) -> str:
-    pod, container = failure.get("pod"), failure.get("container")
-    has_run = "exitCode" in failure or failure.get("logExcerpt")
-    if not (pod and container and has_run):
-        return ""
-    previous = ["--previous"] if failure.get("logExcerpt") else []
-    return shlex.join([*kubectl, "logs", str(pod), "--container", str(container), *previous])
-
-
-def _reach(kubectl: Sequence[str], model: Body) -> Iterator[str]:
-    """From a terminal anywhere; inside the cluster the URL is enough."""
-    metadata, spec = model["metadata"], model.get("spec") or {}
-    if not (model.get("status") or {}).get("readyReplicas"):
-        return
-    port = (spec.get("service") or {}).get("port") or 80
-    served = ((spec.get("model") or {}).get("servedNames") or [metadata["name"]])[0]
-    key = ' -H "Authorization: Bearer $API_KEY"' if spec.get("apiKeySecretRef") else ""
-    yield shlex.join([*kubectl, "port-forward", f"service/{metadata['name']}", f"8000:{port}"])
-    body = json.dumps({"model": served, "messages": [{"role": "user", "content": "Hello"}]})
-    yield (
-        "curl http://localhost:8000/v1/chat/completions"
-        f" -H 'Content-Type: application/json'{key} -d {shlex.quote(body)}"
     )
 
 
