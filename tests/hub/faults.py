@@ -16,7 +16,7 @@ class Faults:
     _drops: dict[str, list[int]] = field(default_factory=dict)
     _stalls: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     _wrong: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _failures: list[int] = field(default_factory=list)
+    _failures: list[int | None] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
     def drop_after(self, file: str, sent_bytes: int, times: int = 1) -> None:
@@ -34,10 +34,10 @@ class Faults:
         with self._lock:
             self._wrong[file] = (position, times)
 
-    def fail(self, requests: int, status: int = 503) -> None:
-        """Answer the next requests with an error, whatever they ask for."""
+    def fail(self, requests: int, status: int = 503, *, after: int = 0) -> None:
+        """Answer so many requests with an error, whatever they ask for; a few may go well first."""
         with self._lock:
-            self._failures.extend([status] * requests)
+            self._failures.extend([*[None] * after, *[status] * requests])
 
     def next_failure(self) -> int | None:
         """The status that the request at hand has to fail with."""

@@ -151,6 +151,7 @@ def test_what_is_not_there(target: str, sentence: str, hub: Hub, capsys: Capsys)
 def test_no_network(monkeypatch: pytest.MonkeyPatch, capsys: Capsys) -> None:
     """Where no hub answers, the sentence names the endpoint and the ways out."""
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("quantized_model_jobs.hub_checkpoint._PAUSES_SECONDS", (0.01,) * 3)
     run = run_qm(capsys, "plan", "hf://zoo/otter", "--gpu", "L4")
     assert "zoo/otter on http://127.0.0.1:9 could not be reached" in run.error
     assert run.error.endswith("check the network and HF_ENDPOINT, or read a copy in a folder")

@@ -99,8 +99,10 @@ def test_trouble_of_the_hub_is_waited_out(
     hub: Hub, destination: Path, source: Path, report_path: Path
 ) -> None:
     """Answers 503 at the beginning and in between do not end the fetch."""
-    hub.faults.fail(4)
+    hub.faults.fail(1)
+    hub.faults.fail(2, after=1)  # one request tells of the files, the next ones fetch them
     assert run_fetch(hub, OTTER, destination, report_path) == FILLED
+    assert hub.faults.next_failure() is None
     assert_filled(destination, source)
 
 

@@ -151,6 +151,12 @@ def test_a_missing_secret_is_told_before_any_request(
     assert hub.total_requests() == 0
 
 
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patience of the usual number of attempts, in a fraction of the time."""
+    monkeypatch.setattr("quantized_model_jobs.hub_checkpoint._PAUSES_SECONDS", (0.01,) * 3)
+
+
 def test_short_trouble_is_waited_out(hub: Hub, report_path: Path) -> None:
     """Some answers 503 do not end the inspection."""
     hub.faults.fail(2)
@@ -159,6 +165,7 @@ def test_short_trouble_is_waited_out(hub: Hub, report_path: Path) -> None:
     assert report.facts is not None
 
 
+@pytest.mark.usefixtures("short_pauses")
 def test_lasting_trouble_is_transient(hub: Hub, report_path: Path) -> None:
     """A hub that keeps answering 503 is no verdict on the checkpoint."""
     hub.faults.fail(100)
@@ -170,6 +177,7 @@ def test_lasting_trouble_is_transient(hub: Hub, report_path: Path) -> None:
     assert "503" in message
 
 
+@pytest.mark.usefixtures("short_pauses")
 def test_an_unreachable_hub_is_transient(
     monkeypatch: pytest.MonkeyPatch, report_path: Path
 ) -> None:
