@@ -1,7 +1,7 @@
 """The page of failure causes, from the table that the operator reads logs with."""
 
 from itertools import groupby
-from textwrap import dedent
+from textwrap import dedent, shorten
 
 from quantized_model_operator.domain.failure_cause import FailureCause, Situation, told
 from quantized_model_operator.domain.failure_causes import FAILURE_CAUSES
@@ -68,7 +68,7 @@ def _row(cause: FailureCause) -> str:
     if found is None:
         raise ValueError(f"{cause.id} does not know its own text")
     diagnosis = told(cause, found, _situation(cause))
-    text = cause.text[:_MOST_CHARACTERS] + ("…" if len(cause.text) > _MOST_CHARACTERS else "")
+    text = shorten(cause.text, _MOST_CHARACTERS, placeholder=" …")
     patch = suggestion(diagnosis.patch)
     star = " \\*" if cause.is_symptom else ""
     cells = (

@@ -213,6 +213,8 @@ def main(name: str, canary: str, port: int, report: Path, server: int) -> int:
     """
     ask = asker(port, time.monotonic() + SECONDS)
     before = report.read_text(encoding="utf-8")
+    if told_to_end(before):
+        return 1  # it drains, and what it says meanwhile is no answer
     try:
         remark = examine(ask, name, json.loads(canary or "null"))
     except DamagedError as error:
@@ -230,6 +232,11 @@ def main(name: str, canary: str, port: int, report: Path, server: int) -> int:
     if remark:
         tell(server, remark)
     return 0
+
+
+def told_to_end(report: str) -> bool:
+    """A verdict stands in the report, and not only the first trouble of the server."""
+    return '"AnswersDamaged"' in report and '"message": "HTTP 5' not in report
 
 
 def lives(ask: Ask) -> bool:

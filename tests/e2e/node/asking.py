@@ -13,7 +13,8 @@ import openai
 from e2e.node.node_site import Exchange
 
 _MOST_TOKENS = 96
-_PACE_SECONDS = 0.5
+CALM_SECONDS = 2.5
+"""A pace that leaves the cores to others."""
 
 
 def client(url: str, key: str = "EMPTY") -> openai.OpenAI:
@@ -48,12 +49,14 @@ class Asked:
 
 
 @contextmanager
-def asking_all_the_time(url: str, model: str, exchange: Exchange) -> Iterator[Asked]:
+def asking_all_the_time(
+    url: str, model: str, exchange: Exchange, *, pace_seconds: float = 0.5
+) -> Iterator[Asked]:
     """Ask again and again while the context lasts, each time over a new connection."""
     asked, over = Asked(), threading.Event()
 
     def work() -> None:
-        while not over.wait(_PACE_SECONDS):
+        while not over.wait(pace_seconds):
             try:
                 answer = ask(url, model, exchange.question)
             except openai.OpenAIError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from e2e.node.asking import asking_all_the_time
+from e2e.node.asking import CALM_SECONDS, asking_all_the_time
 from e2e.node.space import Space, facts, restarts, uids
 from e2e.support import documents
 from e2e.support.world import Body
@@ -66,7 +66,9 @@ def test_what_changed_behind_the_inspection_is_told_in_a_sentence(
         space.until_told(name, "Planned", "Planned")
         change.damage(space.volume("weights") / name)
 
-    with asking_all_the_time(healthy.url("otter"), "otter", space.site.exchanges[0]) as asked:
+    with asking_all_the_time(
+        healthy.url("otter"), "otter", space.site.exchanges[0], pace_seconds=CALM_SECONDS
+    ) as asked:
         names = list(CHANGES)
         for begin in range(0, len(names), AT_ONCE):
             told = fail_together(space, names[begin : begin + AT_ONCE])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from e2e.node.asking import ask, asking_all_the_time
+from e2e.node.asking import CALM_SECONDS, ask, asking_all_the_time
 from e2e.node.space import Space, facts, restarts, uids
 from e2e.support import documents
 from e2e.support.world import Body
@@ -30,7 +30,9 @@ def test_failing_pods_tell_why_and_disturb_nobody(space: Space, healthy: Space) 
     exchange = space.site.exchanges[0]
     before = healthy.pods("otter")
     space.claim_with("weights", {"tiny": space.tiny_copy})
-    with asking_all_the_time(healthy.url("otter"), "otter", exchange) as asked:
+    with asking_all_the_time(
+        healthy.url("otter"), "otter", exchange, pace_seconds=CALM_SECONDS
+    ) as asked:
         put(space, "no-image", engine={"image": NO_IMAGE})
         put(space, "vast", hardware={"memory": "500Gi"})
         put(space, "mistaken", engine=unread_engine([NO_FLAG]))

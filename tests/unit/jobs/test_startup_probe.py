@@ -180,6 +180,19 @@ def test_an_engine_that_lives_and_fails_again_is_ended(bench: Bench) -> None:
     assert bench.has_ended
 
 
+def test_a_server_that_was_told_to_end_is_asked_no_more(bench: Bench) -> None:
+    """What it answers while it drains does not take the place of the verdict."""
+    assert bench.probe((400, error("Out of range float values are not JSON compliant"))) == 1
+    told = bench.message
+
+    draining = (500, error("cannot schedule new futures after shutdown"))
+    assert [bench.probe(draining), bench.probe(draining)] == [1, 1]
+
+    assert bench.message == told
+    assert "not JSON compliant" in told
+    assert bench.asked == []
+
+
 def test_a_busy_server_is_asked_again(bench: Bench) -> None:
     """HTTP 503 is what vLLM answers when its queue is full; that is no damage."""
     for _ in range(3):

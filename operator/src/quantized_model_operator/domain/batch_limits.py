@@ -101,7 +101,7 @@ def batch_problem(limits: BatchLimits) -> Problem | None:
     if tokens >= sequences:
         return None
     return A_STEP_HOLDS_ALL_REQUESTS.problem(
-        f"maxNumSeqs {sequences} is more than the {tokens} tokens of one step: set it to "
+        f"maxNumSeqs {sequences} is more than the {tokens} tokens of one step; set it to "
         f"{tokens} or less, or maxNumBatchedTokens to {sequences} or more",
         {"engine": {"maxNumSeqs": tokens}},
     )
@@ -119,7 +119,7 @@ def step_problem(
         return None
     return A_STEP_HOLDS_A_REQUEST.problem(
         f"Without chunked prefill a request of {length_tokens} tokens does not fit into one step "
-        f"of maxNumBatchedTokens {tokens}: set it to {length_tokens} or more, or leave chunked "
+        f"of maxNumBatchedTokens {tokens}; set it to {length_tokens} or more, or leave chunked "
         "prefill on",
         {"engine": {"maxNumBatchedTokens": length_tokens}},
     )
