@@ -41,7 +41,8 @@ from quantized_model_operator.domain.cluster_state import (
     ObservedPod,
 )
 from quantized_model_operator.domain.engine_figures import engine_figures
-from quantized_model_operator.domain.engine_start import recorded_engine, revision_of, started_pod
+from quantized_model_operator.domain.engine_start import recorded_engine, started_pod
+from quantized_model_operator.domain.serving_pods import revision_of
 from quantized_model_operator.domain.timestamps import format_time
 from quantized_model_operator.domain.well_known import MODEL_LABEL, RECORD_LABEL
 

@@ -18,7 +18,7 @@ from quantized_model_operator.cluster.api_errors import (
 )
 from quantized_model_operator.domain.cluster_state import EngineStart, ModelKey, ObservedPod
 from quantized_model_operator.domain.engine_figures import EngineFigures, engine_figures
-from quantized_model_operator.domain.engine_start import revision_of
+from quantized_model_operator.domain.serving_pods import revision_of
 from quantized_model_operator.domain.well_known import SERVING_CONTAINER
 
 START_BYTES = 256 * 1024

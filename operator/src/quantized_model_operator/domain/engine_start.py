@@ -8,21 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quantized_model_operator.domain.cluster_state import ObservedPod
-from quantized_model_operator.domain.well_known import (
-    COMPONENT_LABEL,
-    SERVING_CONTAINER,
-    Component,
-)
-
-REVISION_LABEL = "pod-template-hash"
-"""Set by the Deployment controller on the pods of one template."""
+from quantized_model_operator.domain.serving_pods import revision_of, serving_pods
+from quantized_model_operator.domain.well_known import SERVING_CONTAINER
 
 
 def started_pod(pods: Sequence[ObservedPod]) -> ObservedPod | None:
     """The oldest pod of the newest revision whose startup probe has passed."""
-    serving = sorted(
-        (pod for pod in pods if _is_serving(pod)), key=lambda pod: (pod.created_at, pod.name)
-    )
+    serving = serving_pods(pods)
     revision = revision_of(serving[-1]) if serving else ""
     return next(
         (pod for pod in serving if revision and revision_of(pod) == revision and _has_started(pod)),
@@ -30,18 +22,9 @@ def started_pod(pods: Sequence[ObservedPod]) -> ObservedPod | None:
     )
 
 
-def revision_of(pod: ObservedPod) -> str:
-    """Hash of the template that the pod was made from; empty when nobody says."""
-    return pod.labels.get(REVISION_LABEL, "")
-
-
 def recorded_engine(model: Mapping[str, Any]) -> Mapping[str, Any]:
     """``status.engine`` of a model; empty when there is none."""
     return (model.get("status") or {}).get("engine") or {}
-
-
-def _is_serving(pod: ObservedPod) -> bool:
-    return pod.labels.get(COMPONENT_LABEL) == Component.SERVING and not pod.deleting
 
 
 def _has_started(pod: ObservedPod) -> bool:

@@ -9,11 +9,11 @@ from quantized_model_operator.domain.merge_patch import merged, suggestion
 from quantized_model_operator.domain.model import ResolvedModel, Scheme
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.serving_plan import ServingPlan
+from quantized_model_operator.domain.serving_pods import serving_pods
 from quantized_model_operator.domain.well_known import FETCH_CONTAINER
 from quantized_model_operator.plan.jobs import JobState
 from quantized_model_operator.plan.plan import Plan, Stage
 from quantized_model_operator.report.scene import MOST_CHARACTERS, Trouble
-from quantized_model_operator.report.trouble import serving_pods
 from quantized_model_operator.settings import Settings
 
 _LEAST_KILO = 1024
@@ -137,7 +137,7 @@ def _weights(plan: Plan, observed: Observed) -> tuple[str, str, str] | None:
 
 def _fetched_in_pods(observed: Observed) -> tuple[str, str, str]:
     """The init container of any pod has finished well."""
-    for pod in serving_pods(observed):
+    for pod in serving_pods(observed.pods):
         for container in pod.containers:
             if container.name == FETCH_CONTAINER and container.end:
                 if container.end.exit_code == 0:

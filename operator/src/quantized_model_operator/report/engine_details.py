@@ -13,10 +13,10 @@ from quantized_model_operator.domain.cluster_state import EngineStart, Observed
 from quantized_model_operator.domain.engine_figures import EngineFigures
 from quantized_model_operator.domain.engine_start import (
     recorded_engine,
-    revision_of,
     started_pod,
 )
 from quantized_model_operator.domain.serving_plan import ServingPlan
+from quantized_model_operator.domain.serving_pods import revision_of
 from quantized_model_operator.plan.learning import setup_on
 from quantized_model_operator.plan.plan import Plan
 from quantized_model_operator.report.readiness import Readiness

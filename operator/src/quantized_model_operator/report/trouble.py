@@ -3,12 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from quantized_model_operator.domain.cluster_state import Observed, ObservedPod
-from quantized_model_operator.domain.well_known import (
-    COMPONENT_LABEL,
-    SERVING_CONTAINER,
-    Component,
-)
+from quantized_model_operator.domain.cluster_state import ObservedPod
+from quantized_model_operator.domain.serving_pods import revision_of, serving_pods
+from quantized_model_operator.domain.well_known import SERVING_CONTAINER
 from quantized_model_operator.report.ends import end_trouble
 from quantized_model_operator.report.first_cause import first_cause
 from quantized_model_operator.report.placement import placement
@@ -21,18 +18,6 @@ _PULL_REASONS = frozenset(
 _CREATE_REASONS = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 )
-_REVISION_LABEL = "pod-template-hash"
-"""Set by the Deployment controller on the pods of one template."""
-
-
-def serving_pods(observed: Observed) -> tuple[ObservedPod, ...]:
-    """Pods of the model's Deployment that are not on their way out, oldest first."""
-    pods = (
-        pod
-        for pod in observed.pods
-        if pod.labels.get(COMPONENT_LABEL) == Component.SERVING and not pod.deleting
-    )
-    return tuple(sorted(pods, key=lambda pod: (pod.created_at, pod.name)))
 
 
 def serving_trouble(scene: Scene) -> Trouble | None:
@@ -41,8 +26,8 @@ def serving_trouble(scene: Scene) -> Trouble | None:
     Pods of the revision before do not count: mending the spec must clear what they died of.
     """
     observed = scene.observed
-    pods = serving_pods(observed)
-    newest = [pod for pod in pods if _revision(pod) == _revision(pods[-1])]
+    pods = serving_pods(observed.pods)
+    newest = [pod for pod in pods if revision_of(pod) == revision_of(pods[-1])]
     for pod in reversed(newest):
         found = pod_trouble(pod, scene)
         if found:
@@ -57,7 +42,7 @@ def pod_trouble(pod: ObservedPod, scene: Scene) -> Trouble | None:
     found = next((found for finding in FINDINGS for found in finding(pod, scene)), None)
     if found is None:
         return None
-    return replace(found, message=found.message[:MOST_CHARACTERS], revision=_revision(pod))
+    return replace(found, message=found.message[:MOST_CHARACTERS], revision=revision_of(pod))
 
 
 def evicted(pod: ObservedPod, _: Scene) -> Iterator[Trouble]:
@@ -163,10 +148,6 @@ FINDINGS: tuple[Callable[[ObservedPod, Scene], Iterator[Trouble]], ...] = (
     not_created,
     ended,
 )
-
-
-def _revision(pod: ObservedPod) -> str:
-    return pod.labels.get(_REVISION_LABEL, "")
 
 
 def _restarts(pod: ObservedPod) -> int:
