@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from quantized_model_operator.domain.accelerators import GIB, MIB
+from quantized_model_operator.domain.accelerators import MIB
 from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.engine_version import EngineVersion
 from quantized_model_operator.domain.memory_setup import MemorySetup
+from quantized_model_operator.domain.quantity import GIB
 from unit.domain.model_shapes import QWEN2_05B_INT4, QWEN2_7B_INT4, QWEN2_7B_INT8, changed
 
 if TYPE_CHECKING:

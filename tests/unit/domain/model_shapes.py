@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from checkpoints import seven_billion
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.cluster_state import ObservedNode
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.serving_plan import ServingPlan, ServingRequest, plan_serving
 
 if TYPE_CHECKING:

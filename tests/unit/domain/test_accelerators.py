@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from quantized_model_operator.domain.accelerators import (
-    GIB,
     KNOWN_ACCELERATORS,
     MIB,
     accelerator_offers,
@@ -14,6 +13,7 @@ from quantized_model_operator.domain.accelerators import (
     unlabelled_nodes,
 )
 from quantized_model_operator.domain.cluster_state import ObservedNode
+from quantized_model_operator.domain.quantity import GIB
 from unit.domain.model_shapes import cpu_node, gpu_node
 
 # Total memory in MiB as the driver and the label state it.

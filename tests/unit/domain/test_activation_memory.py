@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quantized_model_operator.domain.accelerators import GIB, MIB
+from quantized_model_operator.domain.accelerators import MIB
 from quantized_model_operator.domain.activation_memory import (
     activation_peak_bytes,
     compile_peak_bytes,
@@ -14,6 +14,7 @@ from quantized_model_operator.domain.activation_memory import (
 from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.engine_version import EngineVersion
 from quantized_model_operator.domain.memory_rows import memory_row
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.tensor_facts import MixtureOfExperts
 from unit.domain.memory_runs import FEW, SERVER, SMALL, V25, V33, setup
 from unit.domain.model_shapes import QWEN2_7B_INT4, changed

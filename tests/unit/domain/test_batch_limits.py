@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantized_model_operator.domain.accelerators import GIB, KNOWN_ACCELERATORS
+from quantized_model_operator.domain.accelerators import KNOWN_ACCELERATORS
 from quantized_model_operator.domain.batch_limits import (
     CPU_BATCH_LIMITS,
     BatchLimits,
@@ -15,6 +15,7 @@ from quantized_model_operator.domain.batch_limits import (
     default_batch_limits,
     step_problem,
 )
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.serving_plan import ServingPlan, plan_serving
 from unit.domain.model_shapes import (
     A100,

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantized_model_operator.domain.accelerators import GIB, MIB
+from quantized_model_operator.domain.accelerators import MIB
 from quantized_model_operator.domain.cluster_state import ObservedNode
 from quantized_model_operator.domain.cpu_plan import CPU_PROCESS_BYTES
 from quantized_model_operator.domain.kv_cache import CPU_BLOCK_TOKENS, kv_bytes_per_token
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.serving_plan import ServingPlan, plan_serving
 from unit.domain.model_shapes import (
     QWEN2_7B_INT4,

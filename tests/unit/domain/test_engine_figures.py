@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantized_model_operator.domain.engine_figures import GIB, EngineFigures, engine_figures
+from quantized_model_operator.domain.engine_figures import EngineFigures, engine_figures
+from quantized_model_operator.domain.quantity import GIB
 
 EVIDENCE = Path(__file__).parent / "evidence"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from quantized_model_operator.domain.accelerators import GIB
+from quantized_model_operator.domain.quantity import GIB
 from unit.domain.model_shapes import (
     A100,
     H100,

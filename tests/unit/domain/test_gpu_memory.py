@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantized_model_operator.domain.accelerators import GIB, MIB
+from quantized_model_operator.domain.accelerators import MIB
 from quantized_model_operator.domain.activation_memory import compile_peak_bytes
 from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.engine_version import EngineVersion
@@ -26,6 +26,7 @@ from quantized_model_operator.domain.kv_cache import (
 )
 from quantized_model_operator.domain.memory_rows import memory_is_measured
 from quantized_model_operator.domain.memory_setup import MemorySetup, padded_vocabulary
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.tensor_facts import MixtureOfExperts
 from unit.domain.memory_runs import FITTED, HELD_BACK, RUNS, SMALL, V25, V33, Run, setup, setup_of
 from unit.domain.model_shapes import (

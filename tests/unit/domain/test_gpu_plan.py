@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from quantized_model_operator.domain.accelerators import GIB, known_accelerator
+from quantized_model_operator.domain.accelerators import known_accelerator
 from quantized_model_operator.domain.kv_cache import kv_bytes_per_token, kv_cache_tokens
+from quantized_model_operator.domain.quantity import GIB
 from unit.domain.model_shapes import (
     A100,
     H100,

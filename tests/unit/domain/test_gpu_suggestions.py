@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.model_length import TIMES
 from quantized_model_operator.domain.plan_values import ServingPlan
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.serving_plan import plan_serving
 from unit.domain.model_shapes import (
     A100,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.graph_memory import capture_sizes, graph_estimate_bytes
+from quantized_model_operator.domain.quantity import GIB
 from unit.domain.memory_runs import FEW, SERVER, setup
 from unit.domain.model_shapes import QWEN2_05B_INT4, QWEN2_7B_INT4, changed
 

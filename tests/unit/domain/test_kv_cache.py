@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.kv_cache import (
     CPU_BLOCK_TOKENS,
     GPU_BLOCK_TOKENS,
@@ -15,6 +14,7 @@ from quantized_model_operator.domain.kv_cache import (
     needed_kv_bytes,
     needed_kv_tokens,
 )
+from quantized_model_operator.domain.quantity import GIB
 from unit.domain.model_shapes import (
     QWEN2_05B_INT4,
     QWEN2_7B_INT4,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.kv_cache import kv_bytes_per_token, kv_cache_tokens
 from quantized_model_operator.domain.kv_layout import KvLayout, kv_layout
+from quantized_model_operator.domain.quantity import GIB
 from unit.domain.memory_runs import FITTED, HELD_BACK, SMALL, Run
 from unit.domain.model_shapes import QWEN2_7B_INT4, changed
 

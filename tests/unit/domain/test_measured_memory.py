@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.engine_figures import engine_figures
 from quantized_model_operator.domain.measured_memory import (
@@ -17,6 +16,7 @@ from quantized_model_operator.domain.measured_memory import (
     measured_from,
     setup_text,
 )
+from quantized_model_operator.domain.quantity import GIB
 from unit.domain.model_shapes import QWEN2_7B_INT8, changed, gpu_node, gpu_planned, gpu_request
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.kv_cache import kv_bytes_per_token
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.render.vllm_arguments import DRAIN_SECONDS
 from unit.domain.model_shapes import (
     QWEN2_05B_INT4,

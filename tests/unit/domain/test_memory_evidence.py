@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.activation_memory import (
     activation_peak_bytes,
     forward_peak_bytes,
 )
 from quantized_model_operator.domain.gpu_memory import estimate_memory
 from quantized_model_operator.domain.memory_rows import memory_row
+from quantized_model_operator.domain.quantity import GIB
 from unit.domain.memory_runs import RUNS, V25, Run, setup_of
 
 if TYPE_CHECKING:

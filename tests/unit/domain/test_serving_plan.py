@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantized_model_operator.domain.accelerators import GIB, KNOWN_ACCELERATORS
+from quantized_model_operator.domain.accelerators import KNOWN_ACCELERATORS
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.serving_plan import (
     ServingPlan,
     ServingRequest,

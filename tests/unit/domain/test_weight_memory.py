@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from quantized_model_operator.domain.accelerators import GIB, MIB
+from quantized_model_operator.domain.accelerators import MIB
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.tensor_facts import TensorBytes
 from quantized_model_operator.domain.weight_memory import rank_weights_bytes
 from unit.domain.memory_runs import HALF_BILLION, INT4, INT8, setup

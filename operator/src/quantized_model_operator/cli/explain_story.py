@@ -13,7 +13,7 @@ from quantized_model_operator.cli.explain_commands import (
 )
 from quantized_model_operator.cli.explain_stages import StageRow, conditions_of, stages
 from quantized_model_operator.cluster.model_objects import ModelObjects
-from quantized_model_operator.domain.accelerators import GIB
+from quantized_model_operator.domain.quantity import GIB
 
 Body = Mapping[str, Any]
 

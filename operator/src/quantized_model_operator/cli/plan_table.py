@@ -20,10 +20,11 @@ from quantized_model_operator.cli.terminal import (
     terminal,
     text_width,
 )
-from quantized_model_operator.domain.accelerators import GIB, known_accelerator
+from quantized_model_operator.domain.accelerators import known_accelerator
 from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.cluster_state import ModelKey
 from quantized_model_operator.domain.model_length import TIMES
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.quantization import dotted
 from quantized_model_operator.domain.readable_text import counted, readable_bytes
 from quantized_model_operator.domain.serving_plan import ServingPlan

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from quantized_model_operator.domain.cluster_state import ObservedNode
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.quantization import ComputeCapability
 
-GIB = 1 << 30
 MIB = 1 << 20
 
 DEFAULT_RESOURCE_NAME = "nvidia.com/gpu"

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.engine_rules_memory import (
     A_STEP_HOLDS_A_REQUEST,
     A_STEP_HOLDS_ALL_REQUESTS,
 )
 from quantized_model_operator.domain.outcome import Problem
+from quantized_model_operator.domain.quantity import GIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

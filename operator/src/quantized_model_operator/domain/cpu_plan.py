@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
-from quantized_model_operator.domain.accelerators import GIB, MIB
+from quantized_model_operator.domain.accelerators import MIB
 from quantized_model_operator.domain.activation_dtype import cache_dtype_problem, served_dtype
 from quantized_model_operator.domain.batch_limits import (
     CPU_BATCH_LIMITS,
@@ -38,7 +38,7 @@ from quantized_model_operator.domain.model_length import (
 )
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingPlan, ServingRequest
-from quantized_model_operator.domain.quantity import parse_quantity
+from quantized_model_operator.domain.quantity import GIB, parse_quantity
 from quantized_model_operator.domain.tensor_parallel import tensor_parallel_verdict
 
 CPU_PROCESS_BYTES = 32 * GIB // 10

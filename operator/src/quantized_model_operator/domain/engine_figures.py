@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-GIB = 1 << 30
+from quantized_model_operator.domain.quantity import GIB
 
 MOST_KERNELS = 8
 """Lengths and counts are bounded, so that no log makes a status that the API server refuses."""

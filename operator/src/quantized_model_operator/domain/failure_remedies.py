@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.failure_cause import Patch, Remedy, Situation
 from quantized_model_operator.domain.gpu_memory import DEFAULT_UTILIZATION
-from quantized_model_operator.domain.quantity import InvalidQuantityError, parse_quantity
+from quantized_model_operator.domain.quantity import GIB, InvalidQuantityError, parse_quantity
 
 _MEMORY_FACTOR = Decimal("1.5")
 _LEAST_UTILIZATION = 0.3

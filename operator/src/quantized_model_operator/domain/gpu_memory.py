@@ -9,7 +9,6 @@ on before it. All figures are per rank and in bytes unless a name says otherwise
 from dataclasses import dataclass
 from math import ceil
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.activation_memory import (
     activation_peak_bytes,
     compile_peak_bytes,
@@ -18,6 +17,7 @@ from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.graph_memory import graph_estimate_bytes
 from quantized_model_operator.domain.memory_rows import MemoryRow, memory_row
 from quantized_model_operator.domain.memory_setup import MemorySetup, padded_vocabulary
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.rank_exchange_memory import exchange_bytes
 from quantized_model_operator.domain.weight_memory import rank_weights_bytes
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_rule_table import RULES
 from quantized_model_operator.domain.engine_rules_checkpoint import A_KERNEL_TAKES_EACH_LINEAR
@@ -28,6 +27,7 @@ from quantized_model_operator.domain.kernels import (
 from quantized_model_operator.domain.model_length import TIMES
 from quantized_model_operator.domain.outcome import Problem
 from quantized_model_operator.domain.plan_values import ServingRequest
+from quantized_model_operator.domain.quantity import GIB
 from quantized_model_operator.domain.tensor_parallel import (
     LARGEST_SIZE,
     TensorParallelVerdict,

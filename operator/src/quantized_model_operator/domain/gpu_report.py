@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
 from quantized_model_operator.domain.engine_version import EngineVersion, version_warnings
 from quantized_model_operator.domain.gpu_fit import Fit
@@ -12,6 +11,7 @@ from quantized_model_operator.domain.kernels import HOPPER, kernel_in_pod
 from quantized_model_operator.domain.memory_rows import memory_is_measured
 from quantized_model_operator.domain.model_length import TIMES, one_decimal, short_count
 from quantized_model_operator.domain.plan_values import ServingPlan, ServingRequest
+from quantized_model_operator.domain.quantity import GIB
 
 PROCESS_MEMORY_BYTES = 6 * GIB
 """Main memory of the server and the engine with its one worker. Source: vLLM 0.33 Kubernetes docs

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from quantized_model_operator.domain.batch_limits import BatchLimits
 from quantized_model_operator.domain.checkpoint import CheckpointFacts
-from quantized_model_operator.domain.engine_figures import GIB
 from quantized_model_operator.domain.gpu_memory import MemoryEstimate
+from quantized_model_operator.domain.quantity import GIB
 
 if TYPE_CHECKING:
     from quantized_model_operator.domain.plan_values import ServingRequest

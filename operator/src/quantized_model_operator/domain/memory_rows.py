@@ -6,8 +6,8 @@ is what differs between versions, and what can only be measured.
 
 from dataclasses import dataclass
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.engine_version import EngineVersion, row_for
+from quantized_model_operator.domain.quantity import GIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,9 @@ import re
 from decimal import Decimal
 from types import MappingProxyType
 
+GIB = 1 << 30
+"""Bytes."""
+
 
 class InvalidQuantityError(ValueError):
     """The text is no resource quantity."""

@@ -5,10 +5,11 @@ Names in a checkpoint are written by strangers: they may be long, or hold contro
 
 from collections.abc import Iterable
 
+from quantized_model_operator.domain.quantity import GIB
+
 NAME_LIMIT = 120
 """Characters of a name in a message: longer than any tensor name in use, our choice."""
 
-_BYTES_PER_GIB = 2**30
 _BYTES_PER_MIB = 2**20
 
 
@@ -27,9 +28,9 @@ def readable_bytes(count: int) -> str:
     """The size with the unit that keeps it short: bytes below 1 MiB, then MiB, then GiB."""
     if count < _BYTES_PER_MIB:
         return f"{count:,} bytes"
-    if count < _BYTES_PER_GIB:
+    if count < GIB:
         return f"{count / _BYTES_PER_MIB:.1f} MiB"
-    return f"{count / _BYTES_PER_GIB:.1f} GiB"
+    return f"{count / GIB:.1f} GiB"
 
 
 def counted(count: int, noun: str) -> str:

@@ -6,10 +6,9 @@ known, others are not; where both disagree, others hold the rest.
 
 from collections.abc import Iterator
 
-from quantized_model_operator.domain.accelerators import GIB
 from quantized_model_operator.domain.cluster_state import ObservedNode, ObservedPod
 from quantized_model_operator.domain.failure_cause import Situation
-from quantized_model_operator.domain.quantity import InvalidQuantityError, parse_quantity
+from quantized_model_operator.domain.quantity import GIB, InvalidQuantityError, parse_quantity
 from quantized_model_operator.report.scene import Scene
 
 
