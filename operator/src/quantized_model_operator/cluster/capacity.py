@@ -2,21 +2,23 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from quantized_model_operator.cluster.api_client import ApiClient
 from quantized_model_operator.cluster.api_errors import ApiError
-from quantized_model_operator.cluster.connection import Connection, request_session
+from quantized_model_operator.cluster.connection import Connection
 from quantized_model_operator.cluster.kinds import NODE, POD
+from quantized_model_operator.cluster.one_time_reading import (
+    FIRST_ANSWER_SECONDS,
+    READ_SECONDS,
+    listed_items,
+    one_time_transport,
+)
 from quantized_model_operator.cluster.parsing import node_from
-from quantized_model_operator.cluster.transport import Transport
 from quantized_model_operator.domain.cluster_state import ObservedNode
 
-ANSWER_SECONDS = 5.0
-"""For the first answer; a cluster that is there needs a fraction of it."""
-READ_SECONDS = 60.0
 _ENDED = frozenset({"Succeeded", "Failed"})
 
 
@@ -36,17 +38,18 @@ class Capacity:
 
 async def read_capacity(connection: Connection, resource_name: str) -> Capacity:
     """The nodes, and how many devices of the resource are taken; ``ClusterUnreadableError``."""
-    async with request_session(connection) as session:
-        transport = Transport(server=connection.server, session=session, watch_session=session)
+    async with one_time_transport(connection) as transport:
         client = ApiClient(transport)
         try:
             # One attempt, so that a cluster that is gone is noticed at once.
             first = {"limit": "1"}
             await transport.send(
-                "GET", NODE.collection(), first, attempts=1, seconds=ANSWER_SECONDS
+                "GET", NODE.collection(), first, attempts=1, seconds=FIRST_ANSWER_SECONDS
             )
             async with asyncio.timeout(READ_SECONDS):
-                nodes = tuple([node_from(item) async for item in _items(client, NODE.collection())])
+                nodes = tuple(
+                    [node_from(item) async for item in listed_items(client, NODE.collection())]
+                )
                 taken = await _taken(client, resource_name)
         except (ApiError, TimeoutError) as error:
             raise ClusterUnreadableError(f"{connection.server}: {error}") from error
@@ -56,19 +59,13 @@ async def read_capacity(connection: Connection, resource_name: str) -> Capacity:
 async def _taken(client: ApiClient, resource_name: str) -> Mapping[str, int] | None:
     taken: Counter[str] = Counter()
     try:
-        async for pod in _items(client, POD.collection()):
+        async for pod in listed_items(client, POD.collection()):
             spec, status = pod.get("spec") or {}, pod.get("status") or {}
             if spec.get("nodeName") and status.get("phase") not in _ENDED:
                 taken[spec["nodeName"]] += _asked(spec, resource_name)
     except ApiError:
         return None
     return taken
-
-
-async def _items(client: ApiClient, path: str) -> AsyncIterator[dict[str, Any]]:
-    async for page in client.pages(path):
-        for item in page.get("items") or ():
-            yield item
 
 
 def _asked(spec: Mapping[str, Any], resource_name: str) -> int:

@@ -4,21 +4,23 @@ Only the model itself must be readable; what a user may not list is named instea
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from quantized_model_operator.cluster.api_client import ApiClient
 from quantized_model_operator.cluster.api_errors import ApiError, ForbiddenError, NotFoundError
-from quantized_model_operator.cluster.connection import Connection, request_session
+from quantized_model_operator.cluster.connection import Connection
 from quantized_model_operator.cluster.encoding import loads
 from quantized_model_operator.cluster.kinds import DEPLOYMENT, EVENT, JOB, MODEL, POD, Resource
-from quantized_model_operator.cluster.transport import Transport
+from quantized_model_operator.cluster.one_time_reading import (
+    FIRST_ANSWER_SECONDS,
+    READ_SECONDS,
+    listed_items,
+    one_time_transport,
+)
 from quantized_model_operator.domain.well_known import MODEL_LABEL
 
-FIRST_SECONDS = 5.0
-"""For the first answer, tried once; a cluster that is there needs a fraction of it."""
-READ_SECONDS = 60.0
 MOST_EVENTS = 2000
 """Of a namespace; of more, the first that the API server lists are looked at."""
 
@@ -53,10 +55,8 @@ class ModelMissingError(Exception):
 
 async def read_model(connection: Connection, namespace: str, name: str) -> ModelObjects:
     """The model of this name; ``ModelMissingError`` and ``ModelUnreadableError``."""
-    async with request_session(connection) as session:
-        client = ApiClient(
-            Transport(server=connection.server, session=session, watch_session=session)
-        )
+    async with one_time_transport(connection) as transport:
+        client = ApiClient(transport)
         try:
             async with asyncio.timeout(READ_SECONDS):
                 return await _read(client, namespace, name)
@@ -69,7 +69,9 @@ async def read_model(connection: Connection, namespace: str, name: str) -> Model
 
 async def _read(client: ApiClient, namespace: str, name: str) -> ModelObjects:
     try:
-        model = loads(await client.get(MODEL, namespace, name, attempts=1, seconds=FIRST_SECONDS))
+        model = loads(
+            await client.get(MODEL, namespace, name, attempts=1, seconds=FIRST_ANSWER_SECONDS)
+        )
     except NotFoundError:
         raise ModelMissingError(await _names(client, namespace)) from None
     selector = f"{MODEL_LABEL}={name}"
@@ -77,7 +79,9 @@ async def _read(client: ApiClient, namespace: str, name: str) -> ModelObjects:
 
     async def listed(resource: Resource, selector: str = "") -> list[Body]:
         try:
-            return [item async for item in _items(client, resource.collection(namespace), selector)]
+            path = resource.collection(namespace)
+            items = listed_items(client, path, selector=selector, enough=MOST_EVENTS)
+            return [item async for item in items]
         except ForbiddenError:
             unreadable.append(resource.plural)
             return []
@@ -116,7 +120,10 @@ async def _optional(
 async def _names(client: ApiClient, namespace: str) -> list[str]:
     """``namespace/name`` of the models that may be listed, those of this namespace first."""
     try:
-        here = [item async for item in _items(client, MODEL.collection(namespace), "")]
+        here = [
+            item
+            async for item in listed_items(client, MODEL.collection(namespace), enough=MOST_EVENTS)
+        ]
     except NotFoundError as error:
         message = (
             f"this cluster has no {MODEL.plural}.{MODEL.api_version.partition('/')[0]}: "
@@ -124,7 +131,9 @@ async def _names(client: ApiClient, namespace: str) -> list[str]:
         )
         raise ModelUnreadableError(message) from error
     try:
-        everywhere = [item async for item in _items(client, MODEL.collection(), "")]
+        everywhere = [
+            item async for item in listed_items(client, MODEL.collection(), enough=MOST_EVENTS)
+        ]
     except ForbiddenError:
         everywhere = []
     names = (
@@ -132,13 +141,3 @@ async def _names(client: ApiClient, namespace: str) -> list[str]:
         for item in (*here, *everywhere)
     )
     return list(dict.fromkeys(names))
-
-
-async def _items(client: ApiClient, path: str, selector: str) -> AsyncIterator[Body]:
-    count = 0
-    async for page in client.pages(path, selector=selector):
-        for item in page.get("items") or ():
-            count += 1
-            yield item
-        if count >= MOST_EVENTS:
-            return
